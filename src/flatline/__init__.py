@@ -1,0 +1,23 @@
+"""Says why a neural network's loss is zero, stuck or NaN.
+
+The names below are the public interface; each is imported when it is first used, so that importing ``flatline``
+costs nothing and drags nothing into the program that is watched.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+__all__ = ["__version__", "watch"]
+
+if TYPE_CHECKING:
+    from flatline.watch import watch
+
+
+def __getattr__(name: str) -> Any:
+    if name == "watch":
+        from flatline.watch import watch
+
+        return watch
+    raise AttributeError(f"module 'flatline' has no attribute {name!r}")

@@ -1,0 +1,1 @@
+"""Why it happens; one root cause a file, found by discovery."""

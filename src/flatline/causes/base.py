@@ -1,0 +1,117 @@
+"""What every cause is made of: its story, its evidence and its decision."""
+
+from __future__ import annotations
+
+import enum
+import importlib
+import inspect
+import pkgutil
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import ClassVar, Union
+
+from flatline.causes.case import Case
+from flatline.record.reader import Line
+
+
+class Level(str, enum.Enum):
+    """How far a cause is established."""
+
+    PROVEN = "proven"
+    LIKELY = "likely"
+    POSSIBLE = "possible"
+
+    @property
+    def rank(self) -> int:
+        return {"proven": 0, "likely": 1, "possible": 2}[self.value]
+
+
+@dataclass
+class Evidence:
+    """One measurement: what was looked at, what was measured, and what a healthy program would have shown."""
+
+    text: str
+    measured: str
+    expected: str = ""
+
+
+@dataclass
+class Found:
+    """The cause is present. ``confidence`` is between 0 and 1: the chance that the decision is right given what was
+    measured (0.99 for a fact read from the autograd graph or from shapes; 1 - p for a test)."""
+
+    level: Level
+    confidence: float
+    line: Line | None
+    evidence: list[Evidence]
+    fix: str
+    related: list[Line] = field(default_factory=list)
+
+
+@dataclass
+class RuledOut:
+    """The cause is absent, by this measurement."""
+
+    evidence: str
+
+
+@dataclass
+class Expected:
+    """The sight is harmless here: a benign zero, or real convergence."""
+
+    evidence: str
+    line: Line | None = None
+
+
+@dataclass
+class Untested:
+    """The cause could not be decided; says what was missing or which experiment would decide."""
+
+    reason: str
+
+
+Decision = Union[Found, RuledOut, Expected, Untested]
+
+
+class Cause(ABC):
+    """One root cause. A subclass is a file of this package and holds the whole story.
+
+    The class docstring is the documentation page; it has the headings *What you see*, *What is measured*,
+    *How it is told apart*, *Experiment*, *Fix* and *References*.
+
+    Attributes:
+        name: the name in the verdict file.
+        row: the row of the catalogue.
+        title: one sentence that states the fault.
+        since: the version that first had it.
+    """
+
+    name: ClassVar[str]
+    row: ClassVar[str]
+    title: ClassVar[str]
+    since: ClassVar[str] = "0.1.0"
+
+    @abstractmethod
+    def decide(self, case: Case) -> Decision | list[Decision] | None:
+        """Decides from what was recorded. None when the cause has no bearing on this program."""
+
+    @classmethod
+    def story(cls) -> str:
+        return inspect.cleandoc(cls.__doc__ or "")
+
+
+def catalogue() -> dict[str, Cause]:
+    """Every cause by name; a file of this package that defines a subclass of Cause is one."""
+    package = importlib.import_module("flatline.causes")
+    result: dict[str, Cause] = {}
+    for module_info in sorted(pkgutil.iter_modules(package.__path__), key=lambda m: m.name):
+        module = importlib.import_module(f"flatline.causes.{module_info.name}")
+        for item in vars(module).values():
+            if (
+                inspect.isclass(item)
+                and issubclass(item, Cause)
+                and not inspect.isabstract(item)
+                and item.__module__ == module.__name__
+            ):
+                result[item.name] = item()
+    return result

@@ -1,0 +1,157 @@
+"""What the causes ask of a run: measurements that several of them share, each made once."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from functools import cached_property
+
+import numpy as np
+
+from flatline.observe import events as e
+from flatline.record.chance import BINARY, CLASSIFICATION, Chance, chance_level, label_counts, main_call
+from flatline.record.matching import Match, match
+from flatline.record.printed import printed_losses
+from flatline.record.reader import Curve, Floats, Line, Recording
+from flatline.symptoms.base import Symptom
+
+# A printed loss conventionally has four decimals; below half a unit of the last one it reads 0.0000.
+PRINTS_AS_ZERO = 5e-5
+__all__ = ["BINARY", "CLASSIFICATION", "REGRESSION", "Case", "number"]
+REGRESSION = ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss")
+
+
+class Case:
+    """A recording with its symptoms, and the questions that causes ask of it."""
+
+    def __init__(self, recording: Recording, symptoms: list[Symptom]) -> None:
+        self.recording = recording
+        self.symptoms = symptoms
+
+    def has(self, *names: str) -> bool:
+        return any(s.name in names for s in self.symptoms)
+
+    def symptom(self, *names: str) -> Symptom | None:
+        return next((s for s in self.symptoms if s.name in names), None)
+
+    # the loss --------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def curve(self) -> Curve | None:
+        """The optimised loss; of several, the one that a symptom was seen on, else the longest."""
+        for symptom in self.symptoms:
+            if symptom.curve is not None and symptom.curve.kind == "optimised":
+                return symptom.curve
+        return self.recording.optimised[0] if self.recording.optimised else None
+
+    @cached_property
+    def finite(self) -> Floats:
+        values = self.curve.values if self.curve is not None else np.zeros(0)
+        return values[np.isfinite(values)]
+
+    @cached_property
+    def first_value(self) -> float:
+        """The loss before any update."""
+        return float(self.curve.values[0]) if self.curve is not None and len(self.curve) else math.nan
+
+    @cached_property
+    def last_value(self) -> float:
+        """Mean loss over the last tenth of the steps."""
+        if self.curve is None or not len(self.curve):
+            return math.nan
+        tail = self.curve.values[-max(1, len(self.curve) // 10) :]
+        tail = tail[np.isfinite(tail)]
+        return float(np.mean(tail)) if len(tail) else math.nan
+
+    @cached_property
+    def calls(self) -> list[e.CriterionCall]:
+        """Measured criterion calls of training, in order."""
+        return self.recording.calls
+
+    def calls_named(self, *names: str) -> list[e.CriterionCall]:
+        return [c for c in self.calls if c.name in names]
+
+    @cached_property
+    def main_call(self) -> e.CriterionCall | None:
+        """The first measured call of the criterion that is called most."""
+        return main_call(self.recording)
+
+    @cached_property
+    def label_counts(self) -> Counter[str]:
+        """How often each label value occurred over the measured calls of the main criterion."""
+        return label_counts(self.recording, self.main_call) if self.main_call is not None else Counter()
+
+    @cached_property
+    def chance(self) -> Chance | None:
+        """The loss of the best constant prediction for the main criterion, when it is known in closed form."""
+        return chance_level(self.recording)
+
+    @cached_property
+    def explained(self) -> float:
+        """Share of the chance loss that training has removed at the end (McFadden's R², or R² for squares)."""
+        if self.chance is None or self.chance.value <= 0 or not math.isfinite(self.last_value):
+            return math.nan
+        return 1 - self.last_value / self.chance.value
+
+    # steps -----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def updates(self) -> list[e.Update]:
+        return self.recording.all(e.Update)
+
+    @cached_property
+    def backwards(self) -> list[e.Backward]:
+        return self.recording.all(e.Backward)
+
+    @cached_property
+    def update_ratios(self) -> list[float]:
+        """For each sampled step, the norm of all updates over the norm of all weights before it."""
+        ratios: list[float] = []
+        for update in self.updates:
+            weight = math.sqrt(sum(p.weight**2 for p in update.parameters if math.isfinite(p.weight)))
+            change = math.sqrt(sum(p.update**2 for p in update.parameters if math.isfinite(p.update)))
+            if weight > 0:
+                ratios.append(change / weight)
+        return ratios
+
+    @cached_property
+    def optimizer(self) -> e.OptimizerSeen | None:
+        """The optimizer that takes the steps; of several, the first."""
+        stepped = {u.optimizer for u in self.updates}
+        for number, seen in self.recording.optimizers.items():
+            if number in stepped:
+                return seen
+        return next(iter(self.recording.optimizers.values()), None)
+
+    @property
+    def optimizer_line(self) -> Line | None:
+        return self.recording.line(self.optimizer.place) if self.optimizer is not None else None
+
+    @property
+    def criterion_line(self) -> Line | None:
+        return self.recording.line(self.main_call.place) if self.main_call is not None else self.backward_line
+
+    @property
+    def backward_line(self) -> Line | None:
+        return self.recording.line(self.curve.place) if self.curve is not None else None
+
+    # printed ---------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def printed(self) -> list[Match]:
+        return [match(p, self.recording) for p in printed_losses(self.recording)]
+
+
+def number(value: float) -> str:
+    """A number as a person writes it.
+
+    >>> number(0.69314718), number(0.0), number(1.5e-9), number(123456.0)
+    ('0.6931', '0', '1.5e-09', '123456')
+    """
+    if value == 0:
+        return "0"
+    if not math.isfinite(value):
+        return str(value)
+    if abs(value) >= 1e5 or abs(value) < 1e-3:
+        return f"{value:.3g}" if abs(value) < 1e-3 or abs(value) >= 1e6 else f"{value:.0f}"
+    return f"{value:.4g}"

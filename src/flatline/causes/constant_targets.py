@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import math
+
+from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.case import BINARY, CLASSIFICATION, REGRESSION, Case, number
+from flatline.observe.events import CriterionCall
+from flatline.record.reader import Line
+from flatline.record.source import argument_name, origin_line
+
+# Chance that every measured batch is pure though the order is random; one in a million, as for a five-sigma find.
+CHANCE_OF_ORDER = 1e-6
+FEWEST = 8
+
+
+class ConstantTargets(Cause):
+    """Every target has the same value, or every batch holds one class only: a constant output is the answer.
+
+    What you see
+        The loss decays to 0 over some steps and accuracy is 1; predictions do not depend on the inputs.
+
+    What is measured
+        The distinct target values over all measured batches, and whether each batch is of one class although the
+        whole is not.
+
+    How it is told apart
+        From step 0 the loss is not 0 (``one-class-softmax``, ``all-targets-masked``). A GAN's criterion is given
+        ones in one call and zeros in another: its targets are counted together.
+
+    Experiment
+        The same model with its inputs replaced by noise reaches the same loss.
+
+    Fix
+        Look at the labels after each transform: a scale of 255, a cast to integers or a threshold made them equal;
+        or shuffle.
+
+    References
+        https://github.com/milesial/Pytorch-UNet/issues/228
+        https://github.com/Smadx/USTC-ML24-Fall/issues/35
+        https://github.com/Project-MONAI/tutorials/issues/122
+    """
+
+    name = "constant-targets"
+    row = "Z6"
+    title = "the targets are constant, so there is nothing to learn"
+
+    def decide(self, case: Case) -> Decision | None:
+        main = case.main_call
+        if main is None or main.target is None or main.classes == 1:
+            return None
+        names = (*CLASSIFICATION, *BINARY, *REGRESSION, "expression")
+        calls = [c for c in case.calls if c.name in names and c.target is not None and c.target.shape]
+        calls = [c for c in calls if c.valid_targets != 0]
+        samples = sum(c.target.elements for c in calls if c.target)
+        if not calls or samples < FEWEST:
+            return None
+        values: set[str] = set()
+        many = False
+        for call in calls:
+            assert call.target is not None
+            ignored = str(call.options.get("ignore_index", ""))
+            values |= {value for value in call.target.counts if value != ignored}
+            many = many or not call.target.counts
+        if many:
+            return RuledOut("the targets take many values")
+        if len(values) == 1:
+            return self._constant(case, values.pop(), samples)
+        ordered = self._ordered(case, calls)
+        if ordered is not None:
+            return ordered
+        return RuledOut(f"the targets take {len(values)} values over the {samples} measured")
+
+    def _constant(self, case: Case, value: str, samples: int) -> Decision:
+        return Found(
+            Level.LIKELY,
+            0.97,
+            target_line(case),
+            [
+                Evidence("distinct target values", f"1 ({value}) over {samples} targets", "at least 2"),
+                Evidence("loss, first to last", f"{number(case.first_value)} to {number(case.last_value)}"),
+            ],
+            f"Every label that reaches the loss is {value}: follow the labels from the file to the criterion and find "
+            "the scale, cast, threshold or column that makes them equal.",
+        )
+
+    def _ordered(self, case: Case, calls: list[CriterionCall]) -> Decision | None:
+        """Batches of one class each, in a set of several: the order of the files is the order of training."""
+        main = case.main_call
+        assert main is not None
+        same = [c for c in calls if c.series == main.series]
+        if main.name not in (*CLASSIFICATION, *BINARY) or len({c.step for c in same}) < len(same):
+            return None
+        counts = case.label_counts
+        total = sum(counts.values())
+        if len(counts) < 2 or any(len(c.target.counts) != 1 for c in same if c.target):
+            return None
+        log_chance = sum(
+            math.log(sum((n / total) ** (c.target.elements if c.target else 1) for n in counts.values())) for c in same
+        )
+        if log_chance > math.log(CHANCE_OF_ORDER):
+            return None
+        return Found(
+            Level.LIKELY, 0.9, target_line(case),
+            [
+                Evidence("classes in each measured batch", f"1, in all {len(same)}", f"a mixture of {len(counts)}"),
+                Evidence("chance of that in random order", f"1 in 10^{-log_chance / math.log(10):.0f}"),
+            ],
+            "The samples are sorted by class and not shuffled: pass shuffle=True, or shuffle before splitting.",
+        )
+
+
+def target_line(case: Case) -> Line | None:
+    """Where the targets were made, as far as the source tells; else where they enter the criterion."""
+    main = case.main_call
+    line = case.criterion_line
+    if main is None or line is None:
+        return line
+    name = main.names[1] if len(main.names) > 1 and main.names[1] else argument_name(case.recording, line, 1)
+    return origin_line(case.recording, line, name) or line

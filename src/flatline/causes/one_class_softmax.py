@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from flatline.causes.base import Cause, Decision, Evidence, Expected, Found, Level, RuledOut
+from flatline.causes.case import CLASSIFICATION, Case, number
+
+
+class OneClassSoftmax(Cause):
+    """A softmax over a single class is 1 whatever the logit, so its cross entropy is 0 and its gradient is 0.
+
+    What you see
+        The loss is exactly 0 from the first step, for any data and any weights; or one part of a detector's loss is.
+
+    What is measured
+        The size of the class dimension of what enters the cross entropy, or the size of the dimension a softmax in
+        the autograd graph runs over; the value of the loss before any update.
+
+    How it is told apart
+        Masked targets (``all-targets-masked``) give 0 only for those targets; here no target can give another value.
+        When other terms of the loss are not 0, as in a detector for one class, the zero part is expected.
+
+    Experiment
+        The same criterion on random logits with every legal target is still 0.
+
+    Fix
+        Two outputs, or one output with BCEWithLogitsLoss.
+
+    References
+        https://github.com/ultralytics/yolov3/issues/191
+        https://github.com/huggingface/transformers/issues/45479
+    """
+
+    name = "one-class-softmax"
+    row = "Z1"
+    title = "softmax over a single class is always 1, so its loss is always 0"
+
+    def decide(self, case: Case) -> Decision | None:
+        calls = [c for c in case.calls_named(*CLASSIFICATION) if c.classes >= 1]
+        single = [c for c in calls if c.classes == 1 and c.name == "cross_entropy"]
+        if single and not _contrast(single[0].input):
+            return self._found(case, single[0].place, f"input of shape {tuple(single[0].input.shape)}"  # type: ignore[union-attr]
+                               if single[0].input else "1 class", single[0].value)
+        for backward in case.backwards:
+            for activation in backward.activations:
+                size = _size(activation.shape, activation.dimension)
+                if activation.kind in ("softmax", "log_softmax") and size == 1 and activation.depth <= 2:
+                    line = case.recording.line(case.main_call.place if case.main_call else backward.place)
+                    text = f"{activation.kind} over dimension {activation.dimension} of shape {tuple(activation.shape)}"
+                    if backward.value == 0:
+                        return self._found(case, line and backward.place, text, backward.value)
+        if calls:
+            return RuledOut(f"the cross entropy sees {calls[0].classes} classes")
+        return None
+
+    def _found(self, case: Case, place: int | None, shape: str, value: float | None) -> Decision:
+        line = case.recording.line(place)
+        others = [b for b in case.backwards if b.value not in (None, 0.0)]
+        if others and (value or 0) == 0:
+            return Expected(
+                f"the class part of the loss is 0 because there is one class ({shape}); "
+                f"the whole loss is not ({number(others[0].value or 0)})",
+                line,
+            )
+        return Found(
+            Level.LIKELY,
+            0.99,
+            line,
+            [
+                Evidence("size of the class dimension", shape, "at least 2 classes"),
+                Evidence("loss before any update", number(case.first_value), "about ln C, ln 2 = 0.693 for two"),
+            ],
+            "Give the model two outputs, or keep one output and use BCEWithLogitsLoss with float targets.",
+        )
+
+
+def _size(shape: list[int], dimension: int | None) -> int:
+    return shape[dimension] if dimension is not None and dimension < len(shape) else -1
+
+
+def _contrast(facts: object) -> bool:
+    """Logits that are similarities of samples: one row and one column means one sample, not one class."""
+    shape = getattr(facts, "shape", [])
+    origin = getattr(facts, "origin", "")
+    return list(shape) == [1, 1] and origin in ("Mm", "Div", "Mul", "Bmm", "Matmul")

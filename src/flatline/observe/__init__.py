@@ -1,0 +1,1 @@
+"""Observes a training program from inside its process; knows nothing of causes."""

@@ -1,0 +1,382 @@
+"""What the probes say: one small record per fact, in the order in which the facts occurred.
+
+Every record carries ``tick``, a number that grows by one with every observation of the process, so that what was
+printed, drawn and optimised can be put back in order; and ``step``, the number of optimizer steps completed so far.
+Records know nothing of causes.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Union
+
+import msgspec
+
+NAN = float("nan")
+
+
+class Record(msgspec.Struct, array_like=True, tag=True):
+    """Base of all records; encoded as ``[type, field, field, …]``."""
+
+
+class Place(Record):
+    """A line of the user's own code.
+
+    ``number`` is what other records refer to. ``line`` counts from 1.
+    """
+
+    number: int
+    file: str
+    line: int
+    function: str
+    end_line: int = 0
+
+
+class Source(Record):
+    """The text of one of the user's files as it was when a line of it was first seen."""
+
+    file: str
+    text: str
+
+
+class RunStarted(Record):
+    argv: list[str]
+    directory: str
+    versions: dict[str, str]
+    started: float
+    rank: int = 0
+    seed: int | None = None
+
+
+class RunEnded(Record):
+    tick: int
+    step: int
+    exception: str | None
+    message: str | None
+    place: int | None
+
+
+class ProbeFailed(Record):
+    """A fault of flatline's own that was kept from the user's program."""
+
+    probe: str
+    message: str
+
+
+class Cost(Record):
+    """Seconds spent inside the probes, and seconds since the run started."""
+
+    probes: float
+    total: float
+
+
+class Series(Record):
+    """Announces a stream of numbers: the loss that ``backward`` ran on, or one criterion's output.
+
+    ``kind`` is ``optimised``, ``criterion`` or ``evaluation`` (a criterion called without gradients).
+    """
+
+    number: int
+    kind: str
+    name: str
+    place: int | None
+    reduction: str = ""
+
+
+class Points(Record):
+    """Values of a series: ``ticks`` and ``steps`` int64, ``values`` float64, ``sizes`` int64 (samples), as bytes."""
+
+    series: int
+    ticks: bytes
+    steps: bytes
+    values: bytes
+    sizes: bytes
+
+
+class TensorFacts(msgspec.Struct, array_like=True):
+    """A summary of one tensor. Numbers are over its finite elements; nothing here is sample data.
+
+    ``rows``: for floating tensors of two or more dimensions, the least and greatest sum along the class dimension
+    (dim 1) and along the batch dimension (dim 0). ``spread``: mean over features of the standard deviation across
+    the batch (0 when every sample is the same). ``counts``: for integer and boolean tensors and for floating ones
+    with few values, how often each value occurs (at most 64 values; empty when there are more).
+    """
+
+    shape: list[int]
+    dtype: str
+    device: str = "cpu"
+    requires_grad: bool = False
+    minimum: float = NAN
+    maximum: float = NAN
+    mean: float = NAN
+    deviation: float = NAN
+    non_finite: int = 0
+    zeros: int = 0
+    rows: list[float] = []
+    spread: float = NAN
+    counts: dict[str, int] = {}
+    origin: str = ""
+    first_non_finite: list[int] = []
+
+    @property
+    def elements(self) -> int:
+        total = 1
+        for size in self.shape:
+            total *= size
+        return total
+
+
+class CriterionCall(Record):
+    """One call of a loss function, measured.
+
+    ``place`` is the user's line that called it, ``built`` the line that made its module. ``result`` summarises a
+    value that is not one number. ``exp_rows`` is the least and greatest sum over classes of exp(input), for
+    ``nll_loss``: 1 for log-probabilities. ``error`` is set when the call raised.
+    """
+
+    tick: int
+    step: int
+    series: int
+    name: str
+    place: int | None
+    gradient: bool
+    reduction: str
+    input: TensorFacts | None
+    target: TensorFacts | None
+    value: float | None
+    value_shape: list[int]
+    options: dict[str, Any]
+    valid_targets: int = -1
+    classes: int = -1
+    correct: int = -1
+    built: int | None = None
+    names: list[str] = []
+    result: TensorFacts | None = None
+    exp_rows: list[float] = []
+    error: str | None = None
+
+
+class Activation(msgspec.Struct, array_like=True):
+    """One activation met in the autograd graph between the loss and the parameters.
+
+    ``kind`` is relu, sigmoid, tanh, softmax, log_softmax or another name; ``depth`` counts activations from the loss;
+    ``saturated`` is the share of units at a rail (|tanh| or |2·sigmoid-1| above 0.99; relu exactly 0); ``dead`` the
+    share of units at the rail for every sample of the batch.
+    """
+
+    kind: str
+    shape: list[int]
+    depth: int
+    saturated: float
+    dead: float
+    minimum: float
+    maximum: float
+    dimension: int | None = None
+
+
+class Backward(Record):
+    """One call of ``backward`` on a sampled step: the graph behind the optimised scalar."""
+
+    tick: int
+    step: int
+    place: int | None
+    value: float | None
+    shape: list[int]
+    requires_grad: bool
+    head: list[str]
+    activations: list[Activation]
+    reached: list[int]
+    unreached: list[int]
+    nodes: int
+    terms: int
+    expression: str = ""
+    stale: bool = False
+
+
+class ParameterFacts(msgspec.Struct, array_like=True):
+    """A parameter around one optimizer step. Norms are Euclidean; ``moved`` is bitwise."""
+
+    parameter: int
+    gradient: float
+    weight: float
+    update: float
+    moved: bool
+    has_gradient: bool
+    non_finite_gradient: bool = False
+    non_finite_weight: bool = False
+
+
+class Update(Record):
+    """One optimizer step on a sampled step."""
+
+    tick: int
+    step: int
+    optimizer: int
+    parameters: list[ParameterFacts]
+
+
+class OptimizerSeen(Record):
+    number: int
+    name: str
+    place: int | None
+    options: dict[str, Any]
+    parameters: list[int]
+    tick: int = 0
+
+
+class LearningRate(Record):
+    """The learning rate of each parameter group, recorded when it changes."""
+
+    tick: int
+    step: int
+    optimizer: int
+    rates: list[float]
+    momenta: list[float]
+
+
+class StepCount(Record):
+    """How often each optimizer stepped, and how often its gradients were cleared, so far."""
+
+    tick: int
+    step: int
+    optimizer: int
+    steps: int
+    clears: int
+    backwards: int
+
+
+class ModelSeen(Record):
+    """A module that the program called at top level, its parts and its parameters."""
+
+    tick: int
+    number: int
+    name: str
+    place: int | None
+    parts: list[tuple[str, str, int | None]]
+    parameters: list[int]
+    loaded: int | None = None
+
+
+class ParameterSeen(Record):
+    """``owner`` is the module class holding it; ``place`` where that module was built."""
+
+    number: int
+    name: str
+    shape: list[int]
+    dtype: str
+    requires_grad: bool
+    owner: str
+    place: int | None
+    registered: bool = True
+
+
+class Forward(Record):
+    """One call of a top-level module on a sampled step. ``called`` lists its parameters' numbers that took part."""
+
+    tick: int
+    step: int
+    model: int
+    training: bool
+    gradient: bool
+    place: int | None
+    inputs: list[TensorFacts]
+    outputs: list[TensorFacts]
+    called: list[int]
+    without_gradient: list[int] = []
+
+
+class Cut(Record):
+    """The autograd graph was left: detach, argmax, numpy, item, no_grad … on a tensor that had gradients."""
+
+    tick: int
+    step: int
+    operation: str
+    place: int | None
+    above: list[int]
+    value: float | None = None
+
+
+class ParametersWritten(Record):
+    """Weights were written by hand before the first optimizer step (``copy_``, ``load_state_dict`` …)."""
+
+    tick: int
+    step: int
+    operation: str
+    place: int | None
+
+
+class LoaderSeen(Record):
+    number: int
+    place: int | None
+    length: int
+    batch_size: int
+    drop_last: bool
+    shuffle: bool
+    samples: int
+
+
+class EpochStarted(Record):
+    tick: int
+    step: int
+    loader: int
+    place: int | None
+
+
+class EpochEnded(Record):
+    tick: int
+    step: int
+    loader: int
+    batches: int
+    samples: int
+    exhausted: bool
+
+
+class Printed(Record):
+    """Text that the program wrote, one line of it."""
+
+    tick: int
+    step: int
+    place: int | None
+    stream: str
+    text: str
+    exhausted: list[str] = []
+
+
+class Sample(Record):
+    """Rows of a tensor kept for statistics: ``role`` is input, output or target; ``data`` float32 or int64 bytes."""
+
+    tick: int
+    step: int
+    role: str
+    name: str
+    dtype: str
+    shape: list[int]
+    data: bytes
+    gradient: bool = True
+
+
+Event = Union[
+    Place,
+    Source,
+    RunStarted,
+    RunEnded,
+    ProbeFailed,
+    Cost,
+    Series,
+    Points,
+    CriterionCall,
+    Backward,
+    Update,
+    OptimizerSeen,
+    LearningRate,
+    StepCount,
+    ModelSeen,
+    ParameterSeen,
+    Forward,
+    Cut,
+    ParametersWritten,
+    LoaderSeen,
+    EpochStarted,
+    EpochEnded,
+    Printed,
+    Sample,
+]

@@ -1,0 +1,127 @@
+"""What stands in the autograd graph between the optimised scalar and the parameters.
+
+The graph is there anyway: reading it needs no hook on any module, and covers activations that the program applies
+as functions.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+import torch
+
+from flatline.observe.events import Activation
+
+MOST_NODES = 20_000
+MOST_ACTIVATIONS = 64
+# A unit counts as saturated where the slope of its activation is under 2 % of its greatest slope:
+# tanh' = 1 - y², so |y| > 0.99; sigmoid' = y(1 - y), so |2y - 1| > 0.99.
+RAIL = 0.99
+_KINDS = {
+    "ReluBackward0": ("relu", "_saved_result"),
+    "SigmoidBackward0": ("sigmoid", "_saved_result"),
+    "TanhBackward0": ("tanh", "_saved_result"),
+    "SoftmaxBackward0": ("softmax", "_saved_result"),
+    "LogSoftmaxBackward0": ("log_softmax", "_saved_result"),
+    "LogSigmoidBackward0": ("log_sigmoid", "_saved_self"),
+    "SoftplusBackward0": ("softplus", "_saved_self"),
+    "HardtanhBackward0": ("hardtanh", "_saved_self"),
+    "LeakyReluBackward0": ("leaky_relu", "_saved_self"),
+    "EluBackward0": ("elu", ""),
+    "GeluBackward0": ("gelu", "_saved_self"),
+    "SiluBackward0": ("silu", "_saved_self"),
+    "ExpBackward0": ("exp", "_saved_result"),
+    "LogBackward0": ("log", "_saved_self"),
+    "ClampBackward1": ("clamp", "_saved_self"),
+    "ClampMinBackward0": ("clamp_min", "_saved_self"),
+}
+
+
+class Walk:
+    """The result of walking a graph: the nodes near the loss, activations, and the parameters reached."""
+
+    def __init__(self) -> None:
+        self.head: list[str] = []
+        self.activations: list[Activation] = []
+        self.leaves: list[torch.Tensor] = []
+        self.nodes = 0
+        self.terms = 0
+
+
+def walk(root: Any, measure_activations: bool = True) -> Walk:
+    """Walks from an autograd node (``tensor.grad_fn``) to the leaves, breadth first, at most 20,000 nodes."""
+    result = Walk()
+    if root is None:
+        return result
+    seen = {root}
+    queue: deque[tuple[Any, int]] = deque([(root, 0)])
+    while queue and result.nodes < MOST_NODES:
+        node, depth = queue.popleft()
+        result.nodes += 1
+        name = node.name()
+        if len(result.head) < 12:
+            result.head.append(name.removesuffix("0").removesuffix("Backward"))
+        variable = getattr(node, "variable", None)
+        if variable is not None:
+            result.leaves.append(variable)
+        if name in _KINDS:
+            depth += 1
+            if measure_activations and len(result.activations) < MOST_ACTIVATIONS:
+                found = _activation(node, name, depth)
+                if found is not None:
+                    result.activations.append(found)
+        for following, _ in node.next_functions:
+            if following is not None and following not in seen:
+                seen.add(following)
+                queue.append((following, depth))
+    result.terms = _terms(root)
+    return result
+
+
+def _activation(node: Any, name: str, depth: int) -> Activation | None:
+    kind, attribute = _KINDS[name]
+    nan = float("nan")
+    try:
+        value = getattr(node, attribute) if attribute else None
+    except RuntimeError:
+        # Changed in place since, or already freed: the value is not what the activation gave.
+        value = None
+    if value is None:
+        return Activation(kind, [], depth, nan, nan, nan, nan)
+    with torch.no_grad():
+        value = value.detach()
+        if value.numel() == 0:
+            return None
+        if kind == "relu":
+            rail = value <= 0
+        elif kind == "tanh":
+            rail = value.abs() > RAIL
+        elif kind == "sigmoid":
+            rail = (2 * value - 1).abs() > RAIL
+        else:
+            rail = None
+        least, most = torch.aminmax(value)
+        saturated = float(rail.float().mean()) if rail is not None else nan
+        dead = float(rail.all(0).float().mean()) if rail is not None and value.dim() > 1 else nan
+    dimension = getattr(node, "_saved_dim", None)
+    if dimension is not None and dimension >= 1 << 63:
+        dimension -= 1 << 64
+    if dimension is not None and dimension < 0:
+        dimension += value.dim()
+    return Activation(kind, list(value.shape), depth, saturated, dead, float(least), float(most), dimension)
+
+
+def _terms(root: Any) -> int:
+    """How many separately computed terms the scalar is the sum of (1 for a plain criterion)."""
+    count, stack, seen = 0, [root], {root}
+    while stack and count < 16:
+        node = stack.pop()
+        if node.name() not in ("AddBackward0", "SubBackward0", "DivBackward0", "MulBackward0"):
+            count += 1
+            continue
+        for following, _ in node.next_functions:
+            if following is not None and following not in seen:
+                seen.add(following)
+                stack.append(following)
+    return max(count, 1)

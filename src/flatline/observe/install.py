@@ -1,0 +1,100 @@
+"""Puts the probes in place once torch is imported, and takes them away again."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+import torch
+import torch.utils.checkpoint
+
+from flatline.observe.patching import Patches, unseen
+from flatline.observe.probes.backward import BackwardProbe
+from flatline.observe.probes.batches import BatchesProbe
+from flatline.observe.probes.built import BuiltProbe
+from flatline.observe.probes.criterion import CriterionProbe
+from flatline.observe.probes.cuts import CutsProbe
+from flatline.observe.probes.forward import ForwardProbe
+from flatline.observe.probes.optimizer import OptimizerProbe
+from flatline.observe.probes.samples import Samples
+from flatline.observe.registry import Registry
+from flatline.observe.session import Session
+
+
+class Probes:
+    """All probes that need torch, for one session."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._patches = Patches()
+        self._registry = Registry(session)
+        samples = Samples(session, self._registry)
+        self._criterion = CriterionProbe(session, self._registry, samples)
+        self._built = BuiltProbe(session, self._registry)
+        self._backward = BackwardProbe(
+            session, self._registry, self._criterion, self._training_began, self._after_step
+        )
+        self._optimizer = OptimizerProbe(session, self._registry, self._after_step)
+        self._forward = ForwardProbe(session, self._registry, samples, self._criterion)
+        self._batches = BatchesProbe(session, self._registry)
+        self._cuts = CutsProbe(session, self._registry)
+
+    def install(self) -> None:
+        """Installs each probe; one that cannot be installed on this torch is recorded as failed."""
+        session = self._session
+        for probe in (self._criterion, self._built, self._backward, self._optimizer, self._batches):
+            try:
+                probe.install(self._patches)
+            except Exception as error:
+                session.failed(type(probe).__name__, error)
+        self._patches.replace(torch, "compile", self._compiling)
+        self._patches.replace(torch.utils.checkpoint, "checkpoint", self._checkpointing)
+        self._start_sampling()
+
+    def uninstall(self) -> None:
+        self._built.training_began([])
+        self._cuts.stop()
+        self._forward.stop()
+        self._optimizer.uninstall()
+        self._patches.remove()
+
+    def _training_began(self) -> None:
+        owned = list(self._registry.owned())
+        self._built.training_began(owned)
+
+    def _after_step(self) -> None:
+        session = self._session
+        optimizers = max(len(self._registry.live_optimizers), 1)
+        # Programs with several optimizers take them in turn: a whole turn is sampled, or none of it.
+        if session.step % optimizers == 0:
+            session.sampled = session.schedule.wants(session.step // optimizers)
+            if session.sampled:
+                self._start_sampling()
+            else:
+                self._cuts.stop()
+                self._forward.stop()
+
+    def _start_sampling(self) -> None:
+        self._forward.start()
+        self._cuts.start()
+
+    def _compiling(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        session, probes = self._session, self
+
+        def compile(*args: Any, **kwargs: Any) -> Any:
+            # A compiled program would be compiled again whenever module hooks come or go.
+            session.compiled = True
+            probes._cuts.stop()
+            probes._forward.stop()
+            return original(*args, **kwargs)
+
+        return unseen(compile, original)
+
+    def _checkpointing(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        session = self._session
+
+        def checkpoint(*args: Any, **kwargs: Any) -> Any:
+            # Reading a saved activation would compute the checkpointed part once more.
+            session.checkpointing = True
+            return original(*args, **kwargs)
+
+        return unseen(checkpoint, original)

@@ -1,0 +1,1 @@
+"""One probe a file; each measures one thing and knows nothing of causes."""

@@ -1,0 +1,125 @@
+"""DataLoaders: where they were made, when an epoch starts and ends, and how many batches it really gave."""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from typing import Any, Callable
+
+import torch.utils.data as data
+from torch.utils.data.dataloader import _BaseDataLoaderIter
+from torch.utils.data.sampler import RandomSampler
+
+from flatline.observe.events import EpochEnded, EpochStarted, LoaderSeen
+from flatline.observe.patching import Patches, unseen
+from flatline.observe.probes.built import builder_frame
+from flatline.observe.registry import Registry
+from flatline.observe.session import Session
+
+
+class _Epoch:
+    __slots__ = ("batches", "ended", "loader", "samples")
+
+    def __init__(self, loader: int) -> None:
+        self.loader = loader
+        self.batches = 0
+        self.samples = 0
+        self.ended = False
+
+
+class BatchesProbe:
+    """Observes ``DataLoader.__iter__`` and the iterator's ``__next__``."""
+
+    def __init__(self, session: Session, registry: Registry) -> None:
+        self._session = session
+        self._registry = registry
+        self._epochs: weakref.WeakKeyDictionary[Any, _Epoch] = weakref.WeakKeyDictionary()
+        self._places: weakref.WeakKeyDictionary[Any, int | None] = weakref.WeakKeyDictionary()
+        self._created = session.guarded("batches", self._observe_created)
+        self._started = session.guarded("batches", self._observe_started)
+        self._drawn = session.guarded("batches", self._observe_drawn)
+        self._ended = session.guarded("batches", self._observe_ended)
+
+    def install(self, patches: Patches) -> None:
+        created, started, drawn, ended = self._created, self._started, self._drawn, self._ended
+
+        def make_init(original: Callable[..., None]) -> Callable[..., None]:
+            def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+                original(self, *args, **kwargs)
+                created(self, sys._getframe(1))
+
+            return unseen(__init__, original)
+
+        def make_iter(original: Callable[..., Any]) -> Callable[..., Any]:
+            def __iter__(self: Any) -> Any:
+                iterator = original(self)
+                started(self, iterator, sys._getframe(1))
+                return iterator
+
+            return unseen(__iter__, original)
+
+        def make_next(original: Callable[..., Any]) -> Callable[..., Any]:
+            def __next__(self: Any) -> Any:
+                try:
+                    batch = original(self)
+                except StopIteration:
+                    ended(self)
+                    raise
+                drawn(self, batch)
+                return batch
+
+            return unseen(__next__, original)
+
+        patches.replace(data.DataLoader, "__init__", make_init)
+        patches.replace(data.DataLoader, "__iter__", make_iter)
+        patches.replace(_BaseDataLoaderIter, "__next__", make_next)
+
+    def _observe_created(self, loader: Any, frame: Any) -> None:
+        found = builder_frame(self._session.locator, loader, frame)
+        self._places[loader] = self._session.locator.number(found) if found is not None else None
+
+    def _announce(self, loader: Any) -> int:
+        number, new = self._registry.loaders.add(loader)
+        if new:
+            iterable = isinstance(loader.dataset, data.IterableDataset)
+            length = samples = -1
+            if not iterable:
+                samples = len(loader.dataset)
+                length = len(loader) if loader.batch_sampler is None or loader.batch_size is not None else -1
+            self._session.emit(
+                LoaderSeen(
+                    number, self._places.get(loader), length, loader.batch_size or 0, bool(loader.drop_last),
+                    isinstance(loader.sampler, RandomSampler), samples,
+                )
+            )
+        return number
+
+    def _observe_started(self, loader: Any, iterator: Any, frame: Any) -> None:
+        number = self._announce(loader)
+        session = self._session
+        previous = self._epochs.get(iterator)
+        if previous is not None and not previous.ended:
+            self._observe_ended(iterator, exhausted=False)
+        self._epochs[iterator] = _Epoch(number)
+        session.emit(EpochStarted(session.now(), session.step, number, session.locator.here(frame)))
+
+    def _observe_drawn(self, iterator: Any, batch: Any) -> None:
+        epoch = self._epochs.get(iterator)
+        if epoch is not None:
+            epoch.batches += 1
+            first = batch
+            while isinstance(first, (tuple, list)) and first:
+                first = first[0]
+            if isinstance(first, dict) and first:
+                first = next(iter(first.values()))
+            shape = getattr(first, "shape", ())
+            epoch.samples += int(shape[0]) if len(shape) else 1
+
+    def _observe_ended(self, iterator: Any, exhausted: bool = True) -> None:
+        epoch = self._epochs.get(iterator)
+        if epoch is not None and not epoch.ended:
+            epoch.ended = True
+            session = self._session
+            session.emit(
+                EpochEnded(session.now(), session.step, epoch.loader, epoch.batches, epoch.samples, exhausted)
+            )

@@ -1,0 +1,226 @@
+"""Every call of a loss function: its inputs, its target, its value.
+
+The functional losses are observed, because the loss modules call them; a module without parameters that takes two
+tensors and returns a scalar with a gradient is a hand-written criterion and counts too.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import threading
+from typing import Any, Callable
+
+import torch
+import torch.nn.functional as F
+
+from flatline.observe import measure
+from flatline.observe.events import CriterionCall, TensorFacts
+from flatline.observe.patching import Patches, unseen
+from flatline.observe.probes.samples import Samples
+from flatline.observe.registry import Registry
+from flatline.observe.session import Session
+
+FUNCTIONS = (
+    "cross_entropy",
+    "nll_loss",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "mse_loss",
+    "l1_loss",
+    "smooth_l1_loss",
+    "huber_loss",
+    "kl_div",
+    "gaussian_nll_loss",
+    "poisson_nll_loss",
+    "hinge_embedding_loss",
+    "margin_ranking_loss",
+    "multi_margin_loss",
+    "multilabel_margin_loss",
+    "multilabel_soft_margin_loss",
+    "soft_margin_loss",
+    "cosine_embedding_loss",
+    "triplet_margin_loss",
+    "triplet_margin_with_distance_loss",
+    "ctc_loss",
+)
+_OPTIONS = ("ignore_index", "label_smoothing", "margin", "zero_infinity", "blank", "log_target", "beta", "delta")
+
+
+class _Depth(threading.local):
+    value = 0
+
+
+class CriterionProbe:
+    """Observes the functional losses of ``torch.nn.functional``."""
+
+    def __init__(self, session: Session, registry: Registry, samples: Samples) -> None:
+        self._session = session
+        self._registry = registry
+        self._samples = samples
+        self._depth = _Depth()
+        self._signatures: dict[str, inspect.Signature] = {}
+        self._zero_calls = 0
+        self._call = session.guarded("criterion", self._observe)
+        self._refused = session.guarded("criterion", self._observe_error)
+
+    def install(self, patches: Patches) -> None:
+        for name in FUNCTIONS:
+            patches.replace(F, name, lambda original, name=name: self._wrapped(name, original))
+
+    def _wrapped(self, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
+        depth = self._depth
+        call, refused = self._call, self._refused
+        session = self._session
+        self._signatures[name] = inspect.signature(original)
+
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            if torch.compiler.is_compiling() or not session.active:
+                return original(*args, **kwargs)
+            depth.value += 1
+            try:
+                result = original(*args, **kwargs)
+            except Exception as error:
+                # The program is about to fail on this call: what it was given is the evidence.
+                refused(name, args, kwargs, error, sys._getframe(1))
+                raise
+            finally:
+                depth.value -= 1
+            if depth.value == 0:
+                call(name, args, kwargs, result, sys._getframe(1))
+            return result
+
+        return unseen(wrapper, original)
+
+    def module_called(self, module: torch.nn.Module, args: Any, result: Any) -> None:
+        """A top-level module without parameters was called: a criterion when it gives a scalar with a gradient."""
+        if not (isinstance(result, torch.Tensor) and result.numel() == 1 and result.dim() == 0):
+            return
+        tensors = [a for a in args if isinstance(a, torch.Tensor)]
+        if len(tensors) < 2 or (torch.is_grad_enabled() and not any(t.requires_grad for t in tensors)):
+            return
+        self.observe_values(
+            type(module).__name__, tensors[0], tensors[1], result, "", {}, sys._getframe(1),
+            built=self._registry.built.get(module),
+        )
+
+    def _observe(self, name: str, args: Any, kwargs: Any, result: Any, frame: Any) -> None:
+        if not isinstance(result, torch.Tensor) or not measure.ordinary():
+            return
+        bound = self._signatures[name].bind(*args, **kwargs)
+        arguments = bound.arguments
+        tensors = [value for value in arguments.values() if isinstance(value, torch.Tensor)]
+        if not tensors:
+            return
+        target = next((arguments[key] for key in ("target", "targets", "negative") if key in arguments), None)
+        if not isinstance(target, torch.Tensor):
+            target = None
+        parameters = self._signatures[name].parameters
+        options = {
+            key: arguments.get(key, parameters[key].default)
+            for key in _OPTIONS
+            if key in parameters and isinstance(arguments.get(key, parameters[key].default), (int, float, bool))
+        }
+        if name == "ctc_loss":
+            options["input_lengths"] = _small_list(arguments.get("input_lengths"))
+            options["target_lengths"] = _small_list(arguments.get("target_lengths"))
+        reduction = arguments.get("reduction", parameters["reduction"].default)
+        module = frame.f_locals.get("self") if frame.f_code.co_name == "forward" else None
+        built = self._registry.built.get(module) if isinstance(module, torch.nn.Module) else None
+        self.observe_values(name, tensors[0], target, result, str(reduction), options, frame, built)
+
+    def _observe_error(self, name: str, args: Any, kwargs: Any, error: Exception, frame: Any) -> None:
+        arguments = self._signatures[name].bind(*args, **kwargs).arguments
+        tensors = [value for value in arguments.values() if isinstance(value, torch.Tensor)]
+        target = arguments.get("target")
+        session = self._session
+        place = session.locator.here(frame)
+        series = session.numbers("criterion", name, place, "")
+        call = CriterionCall(
+            session.now(), session.step, series.number, name, place, torch.is_grad_enabled(), "",
+            measure.facts(tensors[0]) if tensors else None,
+            measure.facts(target) if isinstance(target, torch.Tensor) else None,
+            None, [], {}, error=f"{type(error).__name__}: {error}"[:500],
+        )
+        session.emit(call)
+
+    def observe_values(
+        self,
+        name: str,
+        input: torch.Tensor,
+        target: torch.Tensor | None,
+        result: torch.Tensor,
+        reduction: str,
+        options: dict[str, Any],
+        frame: Any,
+        built: int | None = None,
+        names: list[str] | None = None,
+    ) -> None:
+        """Records one evaluation of a criterion; measures its tensors on sampled steps and around a zero or NaN."""
+        session = self._session
+        gradient = torch.is_grad_enabled() and result.requires_grad
+        training = gradient or (torch.is_grad_enabled() and session.backwards == 0)
+        place = session.locator.here(frame)
+        series = session.numbers("criterion" if training else "evaluation", name, place, reduction)
+        tick = session.now()
+        # Without gradients a loss module may be called once an epoch: its first calls are always worth a look.
+        value: float | None = None
+        if result.numel() == 1 and measure.readable(result):
+            value = measure.scalar(result)
+            series.add(tick, session.step, value, input.shape[0] if input.dim() else 1)
+        if training:
+            self._registry.calls_since_backward += 1
+        odd = value is not None and (value == 0.0 or value != value or value in (float("inf"), float("-inf")))
+        if odd and session.step > 12:
+            self._zero_calls += 1
+            odd = self._zero_calls < 32 or self._zero_calls % 64 == 0
+        if not (odd or (session.sampled and training) or (not training and len(series.values) <= 3)):
+            return
+        target_facts = measure.facts(target) if target is not None else None
+        call = CriterionCall(
+            tick, session.step, series.number, name, place, training, reduction,
+            measure.facts(input), target_facts, value, list(result.shape), options, built=built, names=names or [],
+        )
+        if name in ("cross_entropy", "nll_loss") and input.dim() >= 1:
+            self._classification(call, input, target, options)
+        elif name in ("binary_cross_entropy", "binary_cross_entropy_with_logits") and target is not None:
+            _binary(call, input, target)
+        if value is None:
+            call.result = measure.facts(result, with_counts=False)
+        if name == "nll_loss" and input.dim() > 1 and measure.readable(input):
+            with torch.no_grad():
+                call.exp_rows = [float(v) for v in torch.aminmax(input.exp().sum(1))]
+        session.emit(call)
+        self._samples.targets(tick, input, target, training)
+
+    @staticmethod
+    def _classification(
+        call: CriterionCall, input: torch.Tensor, target: torch.Tensor | None, options: dict[str, Any]
+    ) -> None:
+        dimension = 1 if input.dim() > 1 else 0
+        call.classes = input.shape[dimension]
+        if target is None or not measure.readable(target) or target.is_floating_point():
+            return
+        with torch.no_grad():
+            valid = target != options.get("ignore_index", -100)
+            call.valid_targets = int(valid.sum())
+            if measure.readable(input):
+                call.correct = int(((input.argmax(dimension) == target) & valid).sum())
+
+
+def _binary(call: CriterionCall, input: torch.Tensor, target: torch.Tensor) -> None:
+    call.classes = 2
+    call.valid_targets = target.numel()
+    if input.shape == target.shape and measure.readable(input):
+        with torch.no_grad():
+            threshold = 0.0 if call.name.endswith("logits") else 0.5
+            call.correct = int(((input > threshold) == (target > 0.5)).sum())
+
+
+def _small_list(value: Any) -> list[int]:
+    if isinstance(value, torch.Tensor):
+        value = value.reshape(-1)[:256].tolist()
+    return [int(v) for v in list(value or [])[:256]]
+
+
+__all__ = ["FUNCTIONS", "CriterionProbe", "TensorFacts"]

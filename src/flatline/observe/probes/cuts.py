@@ -1,0 +1,72 @@
+"""Where the program leaves the autograd graph: detach, argmax, numpy, item, a new tensor, no_grad.
+
+Watched on sampled steps only. Most cuts are harmless (``loss.item()`` for the log); which parameters stand above
+the cut is recorded, so that it can be told whether they are reached in another way.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Callable
+
+import torch
+
+from flatline.observe import graph
+from flatline.observe.events import Cut
+from flatline.observe.patching import Patches, unseen
+from flatline.observe.registry import Registry
+from flatline.observe.session import Session
+
+_METHODS = ("detach", "argmax", "numpy", "item", "tolist", "round", "sign", "long", "int", "bool", "gt", "lt",
+            "__gt__", "__lt__", "__ge__", "__le__", "__float__", "__array__")
+MOST_CUTS = 64
+
+
+class CutsProbe:
+    """Replaces the methods of Tensor that leave the graph, while a step is sampled."""
+
+    def __init__(self, session: Session, registry: Registry) -> None:
+        self._session = session
+        self._registry = registry
+        self._patches = Patches()
+        self._cut = session.guarded("cuts", self._observe)
+        self._count: dict[tuple[str, int | None], int] = {}
+
+    def start(self) -> None:
+        if len(self._patches) or self._session.compiled:
+            return
+        for name in _METHODS:
+            self._patches.replace(torch.Tensor, name, lambda original, name=name: self._wrapped(name, original))
+        self._patches.replace(torch, "tensor", lambda original: self._wrapped("torch.tensor", original))
+        self._patches.replace(torch, "argmax", lambda original: self._wrapped("argmax", original))
+        self._patches.replace(torch, "round", lambda original: self._wrapped("round", original))
+
+    def stop(self) -> None:
+        self._patches.remove()
+
+    def _wrapped(self, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
+        cut, session = self._cut, self._session
+
+        def leave(*args: Any, **kwargs: Any) -> Any:
+            if (
+                not session.busy
+                and args
+                and isinstance(args[0], torch.Tensor)
+                and args[0].grad_fn is not None
+                and not torch.compiler.is_compiling()
+            ):
+                cut(name, args[0], sys._getframe(1))
+            return original(*args, **kwargs)
+
+        return unseen(leave, original)
+
+    def _observe(self, name: str, tensor: torch.Tensor, frame: Any) -> None:
+        session = self._session
+        place = session.locator.here(frame)
+        key = (name, place)
+        seen = self._count[key] = self._count.get(key, 0) + 1
+        if seen > 3 or len(self._count) > MOST_CUTS:
+            return
+        found = graph.walk(tensor.grad_fn, measure_activations=False)
+        above = sorted({self._registry.parameter(leaf) for leaf in found.leaves})
+        session.emit(Cut(session.now(), session.step, name, place, above))

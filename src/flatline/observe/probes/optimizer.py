@@ -1,0 +1,166 @@
+"""Optimizers: how they were made, their learning rates at every step, and what a step did to each parameter."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Callable
+
+import torch
+from torch.optim.optimizer import (
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+)
+
+from flatline.observe import measure
+from flatline.observe.events import LearningRate, OptimizerSeen, ParameterFacts, StepCount, Update
+from flatline.observe.patching import Patches, unseen
+from flatline.observe.probes.built import builder_frame
+from flatline.observe.registry import Registry
+from flatline.observe.session import Session
+
+MOST_PARAMETERS = 512
+MOST_ELEMENTS_KEPT = 1 << 16
+NAN = float("nan")
+
+
+class OptimizerProbe:
+    """Observes every optimizer through torch's global step hooks, and where each was made."""
+
+    def __init__(self, session: Session, registry: Registry, after_step: Callable[[], None]) -> None:
+        self._session = session
+        self._registry = registry
+        self._after_step = after_step
+        self._handles: list[Any] = []
+        self._rates: dict[int, tuple[list[float], list[float]]] = {}
+        self._steps: dict[int, int] = {}
+        self._clears: dict[int, int] = {}
+        self._kept: dict[int, list[tuple[torch.Tensor, torch.Tensor]]] = {}
+        self._created = session.guarded("optimizer", self._observe_created)
+        self._pre = session.guarded("optimizer", self._observe_before)
+        self._post = session.guarded("optimizer", self._observe_after)
+        session.before_flush.append(self._counts)
+
+    def install(self, patches: Patches) -> None:
+        self._handles = [
+            register_optimizer_step_pre_hook(lambda optimizer, args, kwargs: self._pre(optimizer)),
+            register_optimizer_step_post_hook(lambda optimizer, args, kwargs: self._post(optimizer)),
+        ]
+        created = self._created
+
+        def make(original: Callable[..., None]) -> Callable[..., None]:
+            def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+                original(self, *args, **kwargs)
+                created(self, sys._getframe(1))
+
+            return unseen(__init__, original)
+
+        patches.replace(torch.optim.Optimizer, "__init__", make)
+
+        def make_clear(original: Callable[..., None]) -> Callable[..., None]:
+            clears, optimizers = self._clears, self._registry.optimizers
+
+            def zero_grad(self: Any, *args: Any, **kwargs: Any) -> None:
+                original(self, *args, **kwargs)
+                number = optimizers.get(self)
+                if number is not None:
+                    clears[number] = clears.get(number, 0) + 1
+
+            return unseen(zero_grad, original)
+
+        patches.replace(torch.optim.Optimizer, "zero_grad", make_clear)
+
+    def uninstall(self) -> None:
+        for handle in self._handles:
+            handle.remove()
+
+    def _observe_created(self, optimizer: torch.optim.Optimizer, frame: Any) -> None:
+        self._announce(optimizer, builder_frame(self._session.locator, optimizer, frame))
+
+    def _announce(self, optimizer: torch.optim.Optimizer, frame: Any) -> int:
+        number, new = self._registry.optimizers.add(optimizer)
+        if new:
+            session = self._session
+            self._registry.live_optimizers.add(optimizer)
+            options = {
+                key: value
+                for key, value in {**optimizer.defaults, **_numbers(optimizer.param_groups[0])}.items()
+                if isinstance(value, (int, float, bool, str))
+                or (isinstance(value, tuple) and all(isinstance(v, (int, float)) for v in value))
+            }
+            parameters = [self._registry.parameter(p) for group in optimizer.param_groups for p in group["params"]]
+            place = session.locator.number(frame) if frame is not None else None
+            session.emit(
+                OptimizerSeen(number, type(optimizer).__name__, place, options, parameters, session.now())
+            )
+        return number
+
+    def _observe_before(self, optimizer: torch.optim.Optimizer) -> None:
+        number = self._announce(optimizer, None)
+        rates = [float(group.get("lr", NAN)) for group in optimizer.param_groups]
+        momenta = [_momentum(group) for group in optimizer.param_groups]
+        if self._rates.get(number) != (rates, momenta):
+            self._rates[number] = (rates, momenta)
+            session = self._session
+            session.emit(LearningRate(session.now(), session.step, number, rates, momenta))
+        if self._session.sampled:
+            self._kept[number] = [
+                (parameter, _part(parameter.detach()).clone())
+                for group in optimizer.param_groups
+                for parameter in group["params"][:MOST_PARAMETERS]
+                if measure.readable(parameter)
+            ]
+
+    def _observe_after(self, optimizer: torch.optim.Optimizer) -> None:
+        session = self._session
+        number = self._registry.optimizers.get(optimizer)
+        if number is None:
+            return
+        self._steps[number] = self._steps.get(number, 0) + 1
+        kept = self._kept.pop(number, None)
+        if kept:
+            facts = [self._facts(parameter, before) for parameter, before in kept]
+            session.emit(Update(session.now(), session.step, number, facts))
+        session.step += 1
+        self._after_step()
+        session.flush()
+
+    def _facts(self, parameter: torch.Tensor, before: torch.Tensor) -> ParameterFacts:
+        with torch.no_grad():
+            after = _part(parameter.detach())
+            change = after - before
+            gradient = parameter.grad
+            has = gradient is not None and measure.readable(gradient)
+            size = float(_part(gradient).float().norm()) if has and gradient is not None else NAN
+            weight, update = float(before.float().norm()), float(change.float().norm())
+            return ParameterFacts(
+                self._registry.parameter(parameter), size, weight, update,
+                moved=not torch.equal(after, before),
+                has_gradient=has,
+                non_finite_gradient=has and size - size != 0,
+                non_finite_weight=not bool(torch.isfinite(after).all()),
+            )
+
+    def _counts(self, force: bool) -> None:
+        session = self._session
+        for number, steps in self._steps.items():
+            session.emit(
+                StepCount(session.tick, session.step, number, steps, self._clears.get(number, 0), session.backwards)
+            )
+
+
+def _part(tensor: torch.Tensor) -> torch.Tensor:
+    """At most 65,536 evenly spaced elements: enough to see whether and how far a parameter moves."""
+    flat = tensor.reshape(-1)
+    stride = -(-flat.numel() // MOST_ELEMENTS_KEPT)
+    return flat[::stride] if stride > 1 else flat
+
+
+def _numbers(group: dict[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in group.items() if k != "params" and isinstance(v, (int, float, tuple))}
+
+
+def _momentum(group: dict[str, Any]) -> float:
+    if "momentum" in group:
+        return float(group["momentum"])
+    betas = group.get("betas")
+    return float(betas[0]) if isinstance(betas, (tuple, list)) and betas else 0.0

@@ -1,0 +1,124 @@
+"""The numbers the program shows a person: lines on stdout and stderr, and log records that go elsewhere.
+
+The stream objects stay the program's own; only their ``write`` is replaced, on the instance.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import types
+from typing import Any, Callable
+
+from flatline.observe.events import Printed
+from flatline.observe.patching import Patches, unseen
+from flatline.observe.session import Session
+
+MOST_LENGTH = 400
+MOST_LINES = 20_000
+
+
+class PrintedProbe:
+    """Records each written line that holds a digit, with the user's line that wrote it."""
+
+    def __init__(self, session: Session, before_write: Callable[[], None] | None = None) -> None:
+        self._session = session
+        self._before_write = before_write
+        self._partial: dict[str, tuple[str, int | None, list[str]]] = {}
+        self._backwards_at: dict[int, int] = {}
+        self._lines = 0
+        self._writes = 0
+        self._observe = session.guarded("printed", self._text)
+        self._logged = session.guarded("printed", self._log_record)
+
+    def install(self, patches: Patches) -> None:
+        for name in ("stdout", "stderr"):
+            stream = getattr(sys, name, None)
+            if stream is not None and hasattr(stream, "__dict__"):
+                patches.replace(stream, "write", lambda original, name=name: self._write(name, original))
+        patches.replace(logging.Logger, "callHandlers", self._call_handlers)
+
+    def _write(self, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
+        observe = self._observe
+        before = self._before_write
+
+        def write(text: Any, /) -> Any:
+            if before is not None:
+                before()
+            written = original(text)
+            self._writes += 1
+            observe(name, text, sys._getframe(1))
+            return written
+
+        return unseen(write, original)
+
+    def _call_handlers(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def callHandlers(logger: Any, record: Any) -> Any:
+            writes = self._writes
+            result = original(logger, record)
+            # A handler that wrote to a stream was seen there already.
+            if self._writes == writes:
+                self._logged(record, sys._getframe(1))
+            return result
+
+        return unseen(callHandlers, original)
+
+    def _log_record(self, record: Any, frame: Any) -> None:
+        if record.levelno >= logging.INFO:
+            self._line("log", record.getMessage(), self._session.locator.here(frame), [])
+
+    def _text(self, stream: str, text: Any, frame: Any) -> None:
+        if not isinstance(text, str):
+            return
+        held, place, exhausted = self._partial.get(stream, ("", None, []))
+        if not held and text.strip():
+            user = self._session.locator.frame(frame)
+            if user is not None:
+                place = self._session.locator.number(user)
+                exhausted = self._exhausted(place, user)
+        text = held + text
+        *lines, rest = text.replace("\r", "\n").split("\n")
+        for line in lines:
+            self._line(stream, line, place, exhausted)
+        self._partial[stream] = (rest[-MOST_LENGTH:], place, exhausted)
+
+    def _line(self, stream: str, line: str, place: int | None, exhausted: list[str]) -> None:
+        if self._lines >= MOST_LINES or not any(c.isdigit() or c in "nN" for c in line):
+            return
+        if not any(c.isdigit() for c in line) and "nan" not in line.lower() and "inf" not in line.lower():
+            return
+        self._lines += 1
+        session = self._session
+        session.emit(Printed(session.now(), session.step, place, stream, line[:MOST_LENGTH], exhausted))
+
+    def _exhausted(self, place: int, frame: Any) -> list[str]:
+        """Names in the frame that hold a used-up iterator, looked for when nothing was trained since this line
+        was last written."""
+        backwards = self._session.backwards
+        last = self._backwards_at.get(place)
+        self._backwards_at[place] = backwards
+        if last is None or last != backwards or backwards == 0:
+            return []
+        names: list[str] = []
+        while frame is not None and len(names) < 8:
+            for name, value in list(frame.f_locals.items()):
+                if _used_up(value) and name not in names:
+                    names.append(name)
+            frame = frame.f_back
+        return names
+
+    def finish(self) -> None:
+        for stream, (rest, place, exhausted) in self._partial.items():
+            if rest.strip():
+                self._line(stream, rest, place, exhausted)
+        self._partial.clear()
+
+
+def _used_up(value: Any) -> bool:
+    if isinstance(value, types.GeneratorType):
+        return value.gi_frame is None
+    kind = type(value).__name__
+    if kind.endswith("iterator") and type(value).__module__ == "builtins":
+        hint = getattr(value, "__length_hint__", None)
+        return hint is not None and hint() == 0
+    return False

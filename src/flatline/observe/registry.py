@@ -1,0 +1,108 @@
+"""Names for the live objects of the program: parameters, modules, and what passed through them in this step."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable
+
+import torch
+
+from flatline.observe.events import ModelSeen, ParameterSeen
+from flatline.observe.session import Session
+
+
+class Numbered:
+    """Gives each live object a number, without keeping it alive; an address that is used again gets a new one."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[weakref.ref[object], int]] = {}
+        self._count = 0
+
+    def get(self, item: object) -> int | None:
+        found = self._known.get(id(item))
+        return found[1] if found is not None and found[0]() is item else None
+
+    def add(self, item: object) -> tuple[int, bool]:
+        """The object's number, and whether it is new."""
+        number = self.get(item)
+        if number is not None:
+            return number, False
+        number = self._count
+        self._count += 1
+        self._known[id(item)] = (weakref.ref(item), number)
+        return number, True
+
+
+class Registry:
+    """What the probes of one session know of the program's objects."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.parameters = Numbered()
+        self.models = Numbered()
+        self.optimizers = Numbered()
+        self.loaders = Numbered()
+        self.built: weakref.WeakKeyDictionary[object, int | None] = weakref.WeakKeyDictionary()
+        self.loaded: weakref.WeakKeyDictionary[object, int | None] = weakref.WeakKeyDictionary()
+        self.live_optimizers: weakref.WeakSet[torch.optim.Optimizer] = weakref.WeakSet()
+        # What passed through top-level modules since the last backward, on sampled steps only.
+        self.inputs: list[torch.Tensor] = []
+        self.outputs: list[torch.Tensor] = []
+        self.calls_since_backward = 0
+        self._named: set[int] = set()
+
+    def clear_step(self) -> None:
+        self.inputs.clear()
+        self.outputs.clear()
+        self.calls_since_backward = 0
+
+    def parameter(
+        self, parameter: torch.Tensor, name: str = "", owner: object | None = None, registered: bool = True
+    ) -> int:
+        number, new = self.parameters.add(parameter)
+        if new or (name and number not in self._named):
+            if name:
+                self._named.add(number)
+            self.session.emit(
+                ParameterSeen(
+                    number,
+                    name,
+                    list(parameter.shape),
+                    str(parameter.dtype).removeprefix("torch."),
+                    parameter.requires_grad,
+                    type(owner).__name__ if owner is not None else "",
+                    self.built.get(owner) if owner is not None else None,
+                    registered,
+                )
+            )
+        return number
+
+    def model(self, module: torch.nn.Module) -> int:
+        """The number of a top-level module; its parts and parameters are announced the first time."""
+        number, new = self.models.add(module)
+        if new:
+            parts: list[tuple[str, str, int | None]] = []
+            parameters: list[int] = []
+            for path, part in module.named_modules():
+                if len(parts) < 2_000:
+                    parts.append((path, type(part).__name__, self.built.get(part)))
+                for name, parameter in part.named_parameters(recurse=False):
+                    parameters.append(self.parameter(parameter, f"{path}.{name}" if path else name, part))
+            self.session.emit(
+                ModelSeen(
+                    self.session.now(),
+                    number,
+                    type(module).__name__,
+                    self.built.get(module),
+                    parts,
+                    parameters,
+                    self.loaded.get(module),
+                )
+            )
+        return number
+
+    def owned(self) -> Iterable[torch.Tensor]:
+        """Every parameter that some living optimizer holds."""
+        for optimizer in list(self.live_optimizers):
+            for group in optimizer.param_groups:
+                yield from group["params"]

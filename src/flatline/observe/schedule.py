@@ -1,0 +1,36 @@
+"""Which steps are measured in full."""
+
+from __future__ import annotations
+
+DENSE = 12
+GROWTH = 1.15
+
+
+class Schedule:
+    """Dense at the start, then at steps that grow by a constant factor, and dense again after an event.
+
+    The loss itself is recorded at every step; the schedule is for what costs time: statistics of tensors, the
+    autograd graph, gradients and updates. With growth g, n steps give about ``log(n) / log(g)`` samples.
+
+    >>> schedule = Schedule()
+    >>> [step for step in range(40) if schedule.wants(step)]
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 17, 20, 23, 27, 32, 37]
+    """
+
+    def __init__(self, dense: int = DENSE, growth: float = GROWTH) -> None:
+        self._growth = growth
+        self._dense_until = dense
+        self._dense = dense
+        self._next = float(dense)
+
+    def wants(self, step: int) -> bool:
+        if step < self._dense_until:
+            return True
+        if step >= self._next:
+            self._next = max(step + 1.0, step * self._growth)
+            return True
+        return False
+
+    def event(self, step: int, extra: int = 3) -> None:
+        """Something happened at ``step``: measure the next ``extra`` steps too."""
+        self._dense_until = max(self._dense_until, step + 1 + extra)

@@ -1,0 +1,168 @@
+"""The state that the probes of one process share: the clock, the schedule, and the way out for records."""
+
+from __future__ import annotations
+
+import threading
+import time
+from array import array
+from typing import Any, Callable
+
+from flatline.observe.events import Cost, Event, Points, ProbeFailed, Series
+from flatline.observe.location import Locator
+from flatline.observe.schedule import Schedule
+
+FLUSH_SECONDS = 0.25
+FAILURES_UNTIL_OFF = 5
+
+
+class _Thread(threading.local):
+    inside = False
+
+
+class Numbers:
+    """The values of one series that have not been written yet."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.ticks = array("q")
+        self.steps = array("q")
+        self.values = array("d")
+        self.sizes = array("q")
+
+    def add(self, tick: int, step: int, value: float, size: int) -> None:
+        self.ticks.append(tick)
+        self.steps.append(step)
+        self.values.append(value)
+        self.sizes.append(size)
+
+    def take(self, upto: int) -> Points:
+        """Removes the first ``upto`` values and returns them as a record."""
+        columns = (self.ticks, self.steps, self.values, self.sizes)
+        points = Points(self.number, *(column[:upto].tobytes() for column in columns))
+        for column in columns:
+            del column[:upto]
+        return points
+
+
+class Session:
+    """What the probes of one process share.
+
+    ``sink`` receives lists of records, at most every quarter of a second, on the thread that trains: there is no
+    thread of ours in the program. A fault in a probe or in the sink is caught, counted and recorded; a probe that
+    fails five times is switched off.
+    """
+
+    def __init__(
+        self,
+        sink: Callable[[list[Event]], None],
+        home: str | None = None,
+        status: Callable[[Session], None] | None = None,
+        schedule: Schedule | None = None,
+    ) -> None:
+        self.tick = 0
+        self.step = 0
+        self.backwards = 0
+        self.schedule = schedule or Schedule()
+        self.sampled = True
+        self.active = True
+        self.compiled = False
+        self.checkpointing = False
+        self.last_loss: float | None = None
+        self.locator = Locator(self.emit, home)
+        self.spent = 0.0
+        self.started = time.perf_counter()
+        self.before_flush: list[Callable[[bool], None]] = []
+        self._thread = _Thread()
+        self._sink = sink
+        self._status = status
+        self._events: list[Event] = []
+        self._series: dict[tuple[str, str, int | None, str], Numbers] = {}
+        self._last_flush = self.started
+        self._failures: dict[str, int] = {}
+
+    # records ---------------------------------------------------------------------------------------------------
+
+    def emit(self, event: Event) -> None:
+        self._events.append(event)
+
+    def now(self) -> int:
+        """The next tick."""
+        self.tick += 1
+        return self.tick
+
+    def numbers(self, kind: str, name: str, place: int | None, reduction: str = "") -> Numbers:
+        """The series of that kind, name and place; announced when it is new."""
+        key = (kind, name, place, reduction)
+        found = self._series.get(key)
+        if found is None:
+            found = self._series[key] = Numbers(len(self._series))
+            self.emit(Series(found.number, kind, name, place, reduction))
+        return found
+
+    def flush(self, force: bool = False) -> None:
+        """Hands the records to the sink when a quarter of a second has passed, or at once."""
+        now = time.perf_counter()
+        if not self.active or (not force and now - self._last_flush < FLUSH_SECONDS):
+            return
+        self._last_flush = now
+        for prepare in self.before_flush:
+            prepare(force)
+        events, self._events = self._events, []
+        events += [series.take(len(series.values)) for series in self._series.values() if series.values]
+        events.append(Cost(self.spent, now - self.started))
+        try:
+            self._sink(events)
+        except Exception as error:
+            # Nothing is thrown away while the store is briefly locked; a store that stays broken must not eat memory.
+            self._events = (events + self._events)[-20_000:]
+            self._count_failure("store", error)
+        if self._status is not None and not force:
+            self._status(self)
+
+    # faults ----------------------------------------------------------------------------------------------------
+
+    def failed(self, probe: str, error: BaseException) -> None:
+        """Records a fault of a probe, so that the verdict can say what was not measured."""
+        self._count_failure(probe, error)
+
+    def _count_failure(self, probe: str, error: BaseException) -> None:
+        count = self._failures[probe] = self._failures.get(probe, 0) + 1
+        if count == 1:
+            self.emit(ProbeFailed(probe, f"{type(error).__name__}: {error}"[:500]))
+
+    def works(self, probe: str) -> bool:
+        return self._failures.get(probe, 0) < FAILURES_UNTIL_OFF
+
+    def guarded(self, probe: str, function: Callable[..., Any]) -> Callable[..., None]:
+        """``function`` as a hook that cannot hurt: never nested in itself, timed, and with its faults caught."""
+        thread = self._thread
+        clock = time.perf_counter
+
+        def hook(*args: Any, **kwargs: Any) -> None:
+            if not self.active or thread.inside or not self.works(probe):
+                return
+            thread.inside = True
+            began = clock()
+            try:
+                function(*args, **kwargs)
+            except Exception as error:
+                self.failed(probe, error)
+            finally:
+                thread.inside = False
+                self.spent += clock() - began
+
+        return hook
+
+    @property
+    def busy(self) -> bool:
+        """True while a probe of ours runs on this thread."""
+        return self._thread.inside
+
+    def stop(self) -> None:
+        self.flush(force=True)
+        self.active = False
+
+    def abandon(self) -> None:
+        """Switches off without writing: for a process that was forked from the watched one."""
+        self.active = False
+        self._events.clear()

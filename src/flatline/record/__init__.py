@@ -1,0 +1,1 @@
+"""Keeps what was observed, and reads it back."""

@@ -1,0 +1,236 @@
+"""Reads a store back: the records of one run, put in order and joined."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from flatline.observe import events as e
+from flatline.record.store import FORMAT, StoreError
+
+R = TypeVar("R", bound=e.Record)
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+@dataclass
+class Line:
+    """A line of the user's source: ``file`` as the program named it, ``line`` from 1, ``source`` stripped."""
+
+    file: str
+    line: int
+    source: str
+    function: str = ""
+
+
+@dataclass
+class Curve:
+    """One series of numbers, in order: what was optimised, or what a criterion gave.
+
+    ``ticks``, ``steps``, ``sizes`` are int64, ``values`` float64, all of the same length.
+    """
+
+    kind: str
+    name: str
+    place: int | None
+    reduction: str
+    number: int
+    ticks: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
+    steps: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
+    values: Floats = field(default_factory=lambda: np.zeros(0))
+    sizes: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+@dataclass
+class Rows:
+    """Aligned rows kept from one criterion call: ``inputs`` of the models, ``target`` and the criterion's input."""
+
+    tick: int
+    step: int
+    gradient: bool
+    inputs: list[NDArray[Any]]
+    output: NDArray[Any] | None
+    target: NDArray[Any] | None
+
+
+class Recording:
+    """Everything that was observed of one run, with the questions that symptoms and causes ask of it."""
+
+    def __init__(self, records: list[e.Event]) -> None:
+        self._by_type: dict[type, list[Any]] = {}
+        for record in records:
+            self._by_type.setdefault(type(record), []).append(record)
+        self.places = {p.number: p for p in self.all(e.Place)}
+        self.sources = {s.file: s.text for s in self.all(e.Source)}
+        self.curves = self._curves()
+
+    def all(self, kind: type[R]) -> list[R]:
+        """All records of a type, in the order in which they were made."""
+        return self._by_type.get(kind, [])
+
+    def _curves(self) -> list[Curve]:
+        curves = {s.number: Curve(s.kind, s.name, s.place, s.reduction, s.number) for s in self.all(e.Series)}
+        parts: dict[int, list[e.Points]] = {}
+        for points in self.all(e.Points):
+            parts.setdefault(points.series, []).append(points)
+        for number, chunks in parts.items():
+            curve = curves[number]
+            curve.ticks = np.concatenate([np.frombuffer(c.ticks, np.int64) for c in chunks])
+            curve.steps = np.concatenate([np.frombuffer(c.steps, np.int64) for c in chunks])
+            curve.values = np.concatenate([np.frombuffer(c.values, np.float64) for c in chunks])
+            curve.sizes = np.concatenate([np.frombuffer(c.sizes, np.int64) for c in chunks])
+        return [c for c in curves.values() if len(c)]
+
+    # the run ---------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def run(self) -> e.RunStarted:
+        started = self.all(e.RunStarted)
+        return started[-1] if started else e.RunStarted([], "", {}, 0.0)
+
+    @cached_property
+    def ended(self) -> e.RunEnded | None:
+        ended = self.all(e.RunEnded)
+        return ended[-1] if ended else None
+
+    @cached_property
+    def steps(self) -> int:
+        """Optimizer steps completed (backward passes, when the program moves its weights by hand)."""
+        last = [c.steps[-1] for c in self.curves if len(c)]
+        return max([int(u.step) + 1 for u in self.all(e.Update)] + [int(s) for s in last]
+                   + [c.step for c in self.all(e.StepCount)] + [self.ended.step if self.ended else 0])
+
+    @cached_property
+    def overhead(self) -> float:
+        """Time with the probes over time without them, by the probes' own clock."""
+        costs = self.all(e.Cost)
+        if not costs or costs[-1].total <= costs[-1].probes:
+            return 1.0
+        return costs[-1].total / (costs[-1].total - costs[-1].probes)
+
+    @cached_property
+    def backwards(self) -> int:
+        return sum(len(c) for c in self.optimised)
+
+    # losses ----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def optimised(self) -> list[Curve]:
+        """What ``backward`` ran on, a curve for each line that calls it, the longest first."""
+        return sorted((c for c in self.curves if c.kind == "optimised"), key=len, reverse=True)
+
+    @cached_property
+    def criteria(self) -> list[Curve]:
+        return [c for c in self.curves if c.kind == "criterion"]
+
+    @cached_property
+    def evaluations(self) -> list[Curve]:
+        return [c for c in self.curves if c.kind == "evaluation"]
+
+    def curve(self, number: int) -> Curve | None:
+        return next((c for c in self.curves if c.number == number), None)
+
+    @cached_property
+    def calls(self) -> list[e.CriterionCall]:
+        """Measured criterion calls of training."""
+        return [c for c in self.all(e.CriterionCall) if c.gradient or c.place in self._training_places]
+
+    @cached_property
+    def _training_places(self) -> set[int | None]:
+        return {c.place for c in self.curves if c.kind in ("criterion", "optimised")}
+
+    def calls_of(self, curve: Curve) -> list[e.CriterionCall]:
+        return [c for c in self.all(e.CriterionCall) if c.series == curve.number]
+
+    @cached_property
+    def epochs(self) -> list[e.EpochEnded]:
+        return self.all(e.EpochEnded)
+
+    # samples ---------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def rows(self) -> list[Rows]:
+        """Rows of inputs with their targets, joined by the step in which they were used."""
+        result: list[Rows] = []
+        inputs: list[NDArray[Any]] = []
+        for sample in self.all(e.Sample):
+            array = np.frombuffer(sample.data, np.dtype(sample.dtype)).reshape(sample.shape)
+            if sample.role == "input":
+                if result and result[-1].target is not None and sample.name == "input 0":
+                    inputs = []
+                inputs.append(array)
+                continue
+            if sample.role == "prediction":
+                continue
+            if not result or result[-1].tick != sample.tick:
+                result.append(Rows(sample.tick, sample.step, sample.gradient, inputs, None, None))
+                inputs = []
+            if sample.role == "output":
+                result[-1].output = array
+            else:
+                result[-1].target = array
+        return result
+
+    # lines -----------------------------------------------------------------------------------------------------
+
+    def line(self, place: int | None) -> Line | None:
+        """The user's line with that number."""
+        found = self.places.get(place) if place is not None else None
+        if found is None:
+            return None
+        return self.line_at(found.file, found.line, found.function)
+
+    def line_at(self, file: str, number: int, function: str = "") -> Line:
+        lines = self.sources.get(file, "").splitlines()
+        source = lines[number - 1].strip() if 0 < number <= len(lines) else ""
+        return Line(file, number, source, function)
+
+    # objects ---------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def parameters(self) -> dict[int, e.ParameterSeen]:
+        return {p.number: p for p in self.all(e.ParameterSeen)}
+
+    @cached_property
+    def optimizers(self) -> dict[int, e.OptimizerSeen]:
+        return {o.number: o for o in self.all(e.OptimizerSeen)}
+
+    def parameter_name(self, number: int) -> str:
+        found = self.parameters.get(number)
+        return found.name if found is not None and found.name else f"parameter {number}"
+
+
+def read(path: str | Path) -> Recording:
+    """Reads the store of a run.
+
+    Raises:
+        StoreError: the file is missing, is not a store, or was written by a newer flatline.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise StoreError(f"there is no record of a run at {path}; `flatline run PROGRAM` makes one")
+    decoder = msgspec.msgpack.Decoder(list[e.Event])
+    records: list[e.Event] = []
+    try:
+        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5.0)
+        try:
+            versions = [row[0] for row in connection.execute("SELECT version FROM format")]
+            if versions and versions[0] > FORMAT:
+                raise StoreError(f"{path} was written by a newer flatline (format {versions[0]}); update flatline")
+            for (blob,) in connection.execute("SELECT records FROM flush ORDER BY id"):
+                records.extend(decoder.decode(blob))
+        finally:
+            connection.close()
+    except (sqlite3.Error, msgspec.MsgspecError) as error:
+        raise StoreError(f"{path} cannot be read as the record of a run: {error}") from error
+    return Recording(records)

@@ -1,0 +1,107 @@
+"""The verdict in the terminal, to be read in ten seconds."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from flatline.causes.base import catalogue
+from flatline.verdict import CauseItem, Location, Verdict
+
+_STYLES = {"proven": "bold red", "likely": "bold red", "possible": "yellow"}
+MOST_POSSIBLE = 2
+
+
+def show(verdict: Verdict, console: Console | None = None) -> None:
+    """Prints a verdict: symptom, cause, line, evidence, what was ruled out, fix."""
+    console = console or Console(stderr=True, highlight=False)
+    titles = {name: cause.title for name, cause in catalogue().items()}
+    parts: list[RenderableType] = [Text(verdict.summary, style="bold")]
+    for symptom in verdict.symptoms:
+        epoch = f", epoch {symptom.epoch}" if symptom.epoch else ""
+        parts.append(_line("sign", f"{symptom.name}: {symptom.text} (step {symptom.first_step}{epoch})"))
+    shown = verdict.faults + [c for c in verdict.causes if c.level == "possible"][:MOST_POSSIBLE]
+    for cause in shown:
+        parts += _cause(cause, titles)
+    for item in verdict.expected:
+        parts += [Text(""), _line("expected", f"{item.name}: {item.evidence}", "green")]
+    if verdict.ruled_out:
+        parts += [Text(""), Text("Ruled out", style="bold")]
+        table = Table.grid(padding=(0, 2))
+        table.add_column(style="dim", no_wrap=True)
+        table.add_column(style="dim", overflow="fold")
+        for ruled in verdict.ruled_out:
+            table.add_row(Text(ruled.name), Text(ruled.evidence))
+        parts.append(table)
+    for untested in verdict.untested:
+        parts.append(_line("untested", f"{untested.name}: {untested.reason}", "dim"))
+    for failure in verdict.probe_failures:
+        parts.append(_line("probe failed", failure, "yellow"))
+    title, style = ("healthy", "green") if verdict.healthy else ("fault found", "red")
+    if verdict.healthy and not verdict.run.steps:
+        title, style = "nothing to judge", "yellow"
+    if not verdict.healthy and not verdict.faults:
+        title = "unexplained"
+    footer = (
+        f"{verdict.run.steps} steps · {verdict.run.epochs or '?'} epochs · "
+        f"overhead ×{verdict.overhead.ratio:.2f}"
+    )
+    console.print(
+        Panel(Group(*parts), title=f"flatline: {title}", title_align="left", subtitle=footer,
+              subtitle_align="right", border_style=style, padding=(0, 1))
+    )
+
+
+def _cause(cause: CauseItem, titles: dict[str, str]) -> list[RenderableType]:
+    style = _STYLES.get(cause.level, "")
+    head = Text.assemble(
+        (cause.level, style), " ", (cause.name, "bold"), f"  {titles.get(cause.name, '')}  ",
+        (f"{cause.confidence:.0%} sure", "dim"),
+    )
+    parts: list[RenderableType] = [Text(""), head]
+    if cause.location is not None:
+        parts.append(_source(cause.location))
+    if cause.evidence:
+        table = Table.grid(padding=(0, 2))
+        table.add_column(overflow="fold")
+        table.add_column(style="cyan", overflow="fold")
+        table.add_column(style="dim", overflow="fold")
+        for item in cause.evidence:
+            expected = Text(f"expected {item.expected}") if item.expected else Text("")
+            table.add_row(Text(f"  {item.text}"), Text(item.measured), expected)
+        parts.append(table)
+    parts.append(_line("fix", cause.fix.text, "green"))
+    return parts
+
+
+def _source(location: Location) -> RenderableType:
+    name = os.path.relpath(location.file) if os.path.isabs(location.file) else location.file
+    name = location.file if name.startswith("..") else name
+    return Text.assemble("  ", (f"{name}:{location.line}", "bold"), "   ", (location.source, "on grey15"))
+
+
+def _line(label: str, text: str, style: str = "") -> Text:
+    return Text.assemble("  ", (f"{label}  ", f"bold {style}".strip()), (text, style if style == "dim" else ""))
+
+
+def as_text(verdict: Verdict, width: int = 100) -> str:
+    """The terminal report as plain text of a given width."""
+    console = Console(width=width, no_color=True, highlight=False, record=True, file=_Nowhere())
+    show(verdict, console)
+    return console.export_text()
+
+
+class _Nowhere:
+    def write(self, text: str) -> int:
+        return len(text)
+
+    def flush(self) -> None:
+        pass
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(name)

@@ -1,0 +1,255 @@
+"""The verdict: what is wrong, why, on which line, how sure, and what was ruled out. One file, stable."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from flatline.causes.base import Decision, Evidence, Expected, Found, Level, RuledOut, Untested, catalogue
+from flatline.causes.case import Case
+from flatline.observe.events import ProbeFailed
+from flatline.record.reader import Line, Recording
+from flatline.symptoms.base import Symptom, find_all
+
+SCHEMA = 1
+UNHEALTHY_SYMPTOMS = ("zero-loss", "non-finite-loss", "constant-loss", "nothing-moves", "empty-epoch")
+
+
+class Location(msgspec.Struct):
+    file: str
+    line: int
+    source: str
+
+
+class EvidenceItem(msgspec.Struct):
+    text: str
+    measured: str
+    expected: str
+
+
+class Fix(msgspec.Struct):
+    text: str
+    diff: str | None = None
+
+
+class CauseItem(msgspec.Struct):
+    name: str
+    level: str
+    confidence: float
+    location: Location | None
+    evidence: list[EvidenceItem]
+    experiment: dict[str, Any] | None
+    fix: Fix
+
+
+class SymptomItem(msgspec.Struct):
+    name: str
+    first_step: int
+    epoch: int | None
+    value: float | str | None
+    text: str
+
+
+class RuledOutItem(msgspec.Struct):
+    name: str
+    evidence: str
+
+
+class ExpectedItem(msgspec.Struct):
+    name: str
+    evidence: str
+    location: Location | None = None
+
+
+class UntestedItem(msgspec.Struct):
+    name: str
+    reason: str
+
+
+class Overhead(msgspec.Struct):
+    ratio: float
+
+
+class Run(msgspec.Struct):
+    argv: list[str]
+    seed: int | None
+    steps: int
+    epochs: int
+    versions: dict[str, str]
+
+
+class Verdict(msgspec.Struct):
+    """The verdict file. Numbers that JSON cannot hold (NaN, infinities) are written as strings."""
+
+    schema: int
+    summary: str
+    healthy: bool
+    symptoms: list[SymptomItem]
+    causes: list[CauseItem]
+    ruled_out: list[RuledOutItem]
+    expected: list[ExpectedItem]
+    untested: list[UntestedItem]
+    probe_failures: list[str]
+    overhead: Overhead
+    run: Run
+
+    def to_json(self) -> bytes:
+        return msgspec.json.format(msgspec.json.encode(self), indent=2)
+
+    def write(self, path: str | Path) -> None:
+        Path(path).write_bytes(self.to_json() + b"\n")
+
+    @property
+    def faults(self) -> list[CauseItem]:
+        """Causes at ``likely`` or above."""
+        return [c for c in self.causes if c.level != Level.POSSIBLE.value]
+
+
+def from_json(data: bytes) -> Verdict:
+    """Reads a verdict file.
+
+    Raises:
+        msgspec.ValidationError: the data are not a verdict of schema 1.
+    """
+    return msgspec.json.decode(data, type=Verdict)
+
+
+def diagnose(recording: Recording) -> Verdict:
+    """Finds symptoms, asks every cause, ranks what was found and writes the summary."""
+    symptoms = find_all(recording)
+    case = Case(recording, symptoms)
+    found: list[tuple[str, Found]] = []
+    ruled_out: list[RuledOutItem] = []
+    expected: list[ExpectedItem] = []
+    untested: list[UntestedItem] = []
+    failures = [f"{f.probe}: {f.message}" for f in recording.all(ProbeFailed)]
+    titles: dict[str, str] = {}
+    for name, cause in catalogue().items():
+        titles[name] = cause.title
+        try:
+            decisions = cause.decide(case)
+        except Exception as error:
+            # One broken decision must not cost the user the others.
+            failures.append(f"cause {name}: {type(error).__name__}: {error}")
+            untested.append(UntestedItem(name, "its decision failed"))
+            continue
+        for decision in decisions if isinstance(decisions, list) else [decisions]:
+            _sort(name, decision, found, ruled_out, expected, untested)
+    found.sort(key=lambda pair: (pair[1].level.rank, -pair[1].confidence))
+    causes = [_cause_item(name, decision) for name, decision in found]
+    faults = [c for c in causes if c.level != Level.POSSIBLE.value]
+    unexplained = [s for s in symptoms if s.name in UNHEALTHY_SYMPTOMS] and not faults and not expected
+    healthy = not faults and not unexplained
+    return Verdict(
+        SCHEMA,
+        _summary(recording, symptoms, causes, expected, titles, bool(unexplained), len(catalogue())),
+        healthy,
+        [SymptomItem(s.name, s.first_step, s.epoch, json_number(s.value), s.text) for s in symptoms],
+        causes,
+        ruled_out,
+        expected,
+        untested,
+        failures,
+        Overhead(round(recording.overhead, 4)),
+        Run(
+            recording.run.argv,
+            recording.run.seed,
+            recording.steps,
+            count_epochs(recording),
+            recording.run.versions,
+        ),
+    )
+
+
+def _sort(
+    name: str,
+    decision: Decision | None,
+    found: list[tuple[str, Found]],
+    ruled_out: list[RuledOutItem],
+    expected: list[ExpectedItem],
+    untested: list[UntestedItem],
+) -> None:
+    if isinstance(decision, Found):
+        found.append((name, decision))
+    elif isinstance(decision, RuledOut):
+        ruled_out.append(RuledOutItem(name, decision.evidence))
+    elif isinstance(decision, Expected):
+        expected.append(ExpectedItem(name, decision.evidence, _location(decision.line)))
+    elif isinstance(decision, Untested):
+        untested.append(UntestedItem(name, decision.reason))
+
+
+def _cause_item(name: str, found: Found) -> CauseItem:
+    return CauseItem(
+        name,
+        found.level.value,
+        round(min(max(found.confidence, 0.0), 1.0), 4),
+        _location(found.line),
+        [_evidence(item) for item in found.evidence],
+        None,
+        Fix(found.fix),
+    )
+
+
+def _evidence(item: Evidence) -> EvidenceItem:
+    return EvidenceItem(item.text, item.measured, item.expected)
+
+
+def _location(line: Line | None) -> Location | None:
+    return Location(line.file, line.line, line.source) if line is not None else None
+
+
+def json_number(value: float) -> float | str:
+    """A number JSON can hold; NaN and infinities become their names."""
+    return value if math.isfinite(value) else str(value)
+
+
+def count_epochs(recording: Recording) -> int:
+    """Passes over the loader that training draws from; else printed epochs; else 0 (unknown)."""
+    trained: dict[int, int] = {}
+    for ended in recording.epochs:
+        trained[ended.loader] = trained.get(ended.loader, 0) + 1
+    return max(trained.values(), default=0)
+
+
+def _summary(
+    recording: Recording,
+    symptoms: list[Symptom],
+    causes: list[CauseItem],
+    expected: list[ExpectedItem],
+    titles: dict[str, str],
+    unexplained: bool,
+    known: int,
+) -> str:
+    sight = _sight(recording, symptoms)
+    faults = [c for c in causes if c.level != Level.POSSIBLE.value]
+    if not recording.backwards and not faults:
+        return "No training was seen: backward never ran." if not sight else sight
+    if faults:
+        first = faults[0]
+        where = f" ({first.location.file.rsplit('/', 1)[-1]}:{first.location.line})" if first.location else ""
+        more = f" Also: {', '.join(c.name for c in faults[1:])}." if len(faults) > 1 else ""
+        return f"{sight} {first.level.capitalize()} cause: {titles[first.name]}{where}.{more}".strip()
+    if unexplained:
+        return f"{sight} None of the {known} causes known here explains it; see what was ruled out."
+    if expected:
+        return f"{sight} This is expected: {expected[0].evidence}".strip()
+    return f"{sight} No fault was found.".strip()
+
+
+def _sight(recording: Recording, symptoms: list[Symptom]) -> str:
+    order = ("non-finite-loss", "zero-loss", "reported-differs", "empty-epoch", "nothing-moves", "constant-loss",
+             "rising-loss", "chance-plateau", "near-zero-loss", "too-good")
+    for name in order:
+        for symptom in symptoms:
+            if symptom.name == name:
+                return f"{symptom.text[0].upper()}{symptom.text[1:]}."
+    curve = recording.optimised[0] if recording.optimised else None
+    if curve is None:
+        return ""
+    first, last = curve.values[0], float(np.mean(curve.values[-max(1, len(curve) // 10) :]))
+    return f"The loss is not zero: it went from {first:.4g} to {last:.4g} in {len(curve)} steps."
