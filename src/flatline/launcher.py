@@ -13,11 +13,13 @@ import tempfile
 import time
 from pathlib import Path
 from types import FrameType
+from typing import Any, Callable
 
 import click
 
-PROGRAM = Path(__file__).with_name("program.py")
+STARTUP = Path(__file__).with_name("startup")
 _FORWARDED = ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
+_TO_THE_GROUP = ("SIGINT", "SIGQUIT")
 
 
 def new_store(folder: str | None) -> Path:
@@ -46,33 +48,63 @@ def new_store(folder: str | None) -> Path:
 
 def launch(kind: str, target: str, arguments: tuple[str, ...], store: Path, show_status: bool) -> int:
     """Runs the program to its end. Returns its status as ``subprocess`` gives it: negative for a signal."""
-    command = [
-        sys.executable,
-        *subprocess._args_from_interpreter_flags(),  # type: ignore[attr-defined]
-        str(PROGRAM),
-        str(store.absolute()),
-        "status" if show_status else "quiet",
-        kind,
-        target,
-        *arguments,
-    ]
-    process = subprocess.Popen(command, close_fds=False, preexec_fn=_die_with_parent)
-    # Ctrl-C reaches the whole process group: the program decides what it does with it, and we only wait.
-    previous = {signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN)}
+    program = ["-m", target] if kind == "module" else [target]
+    command = [sys.executable, *_interpreter_flags(), *program, *arguments]
+    environment = _environment(kind, target, len(arguments) + 1, store, show_status)
+    previous: dict[int, Any] = {}
+    waiting: list[int] = []
+    process: subprocess.Popen[bytes] | None = None
 
     def forward(number: int, _frame: FrameType | None) -> None:
-        if process.poll() is None:
+        if process is None:
+            waiting.append(number)
+        elif process.poll() is None:
             process.send_signal(number)
 
-    for name in _FORWARDED:
-        number = getattr(signal, name, None)
-        if number is not None:
-            previous[number] = signal.signal(number, forward)
+    def leave_to_program(_number: int, _frame: FrameType | None) -> None:
+        """The terminal sends Ctrl-C to the program as well: it decides what to do with it, and we only wait."""
+
+    # Python's handlers, not SIG_IGN, which the program would inherit. They come before the program, so that no signal
+    # falls between; what flatline itself was told to ignore (nohup) stays ignored, for the program too.
+    for names, handler in ((_FORWARDED, forward), (_TO_THE_GROUP, leave_to_program)):
+        for name in names:
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+                previous[number] = signal.signal(number, handler)
     try:
+        # Descriptors that the shell opened for the program are passed on.
+        process = subprocess.Popen(command, env=environment, close_fds=False, preexec_fn=_die_with_parent())
+        for number in waiting:
+            forward(number, None)
         return process.wait()
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+def _interpreter_flags() -> list[str]:
+    """The options that this Python was started with, for the program's."""
+    flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
+    if getattr(sys.stdout, "write_through", False) and not os.environ.get("PYTHONUNBUFFERED"):
+        flags.append("-u")
+    if sys.flags.ignore_environment or sys.flags.no_site:
+        click.echo("flatline: Python runs with -E, -I or -S: this run cannot be recorded", err=True)
+    return flags
+
+
+def _environment(kind: str, target: str, count: int, store: Path, show_status: bool) -> dict[str, str]:
+    """The environment for the program; ``startup/sitecustomize.py`` takes ours out before the program starts."""
+    if kind == "module":
+        home = os.getcwd()
+    else:
+        real = os.path.realpath(target)
+        home = real if os.path.isdir(real) else os.path.dirname(real)
+    ours = {"STORE": str(store.absolute()), "STATUS": str(int(show_status)), "ARGUMENTS": str(count), "HOME": home}
+    own = os.environ.get("PYTHONPATH")
+    if own is not None:
+        ours["PYTHONPATH"] = own
+    path = os.pathsep.join([str(STARTUP), own] if own else [str(STARTUP)])
+    return {**os.environ, "PYTHONPATH": path, **{f"FLATLINE_RUN_{key}": value for key, value in ours.items()}}
 
 
 def end_like(status: int) -> int:
@@ -97,9 +129,12 @@ def end_like(status: int) -> int:
     return status
 
 
-def _die_with_parent() -> None:
-    """In the child: asks Linux to end the program when flatline itself is killed."""
-    if sys.platform == "linux":
-        import ctypes
+def _die_with_parent() -> Callable[[], None] | None:
+    """For the child: asks Linux to end the program when flatline itself is killed."""
+    if sys.platform != "linux":
+        return None
+    import ctypes
 
-        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+    # Loaded here: between fork and exec as little as possible should happen.
+    prctl = ctypes.CDLL(None).prctl
+    return lambda: prctl(1, signal.SIGTERM) and None

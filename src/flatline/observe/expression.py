@@ -13,6 +13,8 @@ from typing import Any
 
 import torch
 
+from flatline.observe.location import local_values
+
 _TREES: dict[str, ast.Module | None] = {}
 
 
@@ -48,10 +50,11 @@ def loss_expression(frame: FrameType) -> tuple[str, int, list[tuple[str, torch.T
     if isinstance(expression, ast.Name):
         return "", 0, []
     tensors: list[tuple[str, torch.Tensor]] = []
+    names = {**frame.f_globals, **local_values(frame)}
     for node in ast.walk(expression):
         if isinstance(node, (ast.Name, ast.Attribute)):
             text = ast.unparse(node)
-            value = _value(frame, node)
+            value = _value(names, node)
             if isinstance(value, torch.Tensor) and all(text != name for name, _ in tensors):
                 tensors.append((text, value))
     return ast.unparse(expression), expression.lineno, tensors
@@ -87,14 +90,14 @@ def _assignment(module: ast.Module, name: str, line: int) -> ast.expr | None:
     return best
 
 
-def _value(frame: FrameType, node: ast.expr) -> Any:
+def _value(names: dict[str, Any], node: ast.expr) -> Any:
     """The value of a name or of a dotted name, read without calling anything of the user's."""
     if isinstance(node, ast.Name):
-        if node.id in frame.f_locals:
-            return frame.f_locals[node.id]
-        return frame.f_globals.get(node.id)
+        return names.get(node.id)
     if isinstance(node, ast.Attribute):
-        owner = _value(frame, node.value)
-        fields = getattr(owner, "__dict__", None)
+        try:
+            fields = object.__getattribute__(_value(names, node.value), "__dict__")
+        except AttributeError:
+            return None
         return fields.get(node.attr) if isinstance(fields, dict) else None
     return None

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
+import types
 from typing import Any, Callable
 
 import torch
+import torch.jit._builtins
 import torch.utils.checkpoint
 
 from flatline.observe.patching import Patches, unseen
@@ -48,6 +51,7 @@ class Probes:
                 session.failed(type(probe).__name__, error)
         self._patches.replace(torch, "compile", self._compiling)
         self._patches.replace(torch.utils.checkpoint, "checkpoint", self._checkpointing)
+        self._patches.replace(torch.jit._builtins, "_find_builtin", _looking_behind_wrappers)
         self._start_sampling()
 
     def uninstall(self) -> None:
@@ -98,3 +102,12 @@ class Probes:
             return original(*args, **kwargs)
 
         return unseen(checkpoint, original)
+
+
+def _looking_behind_wrappers(original: Callable[..., Any]) -> Callable[..., Any]:
+    """``torch.jit.script`` knows torch's own functions by their identity."""
+
+    def _find_builtin(function: Any) -> Any:
+        return original(inspect.unwrap(function) if isinstance(function, types.FunctionType) else function)
+
+    return unseen(_find_builtin, original)

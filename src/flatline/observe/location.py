@@ -7,7 +7,7 @@ import os
 import sys
 import sysconfig
 from types import CodeType, FrameType
-from typing import Callable
+from typing import Any, Callable
 
 from flatline.observe.events import Event, Place, Source
 
@@ -22,6 +22,24 @@ _LIBRARIES = tuple(
         if (path := sysconfig.get_paths().get(name))
     }
 )
+
+_LOOKS_AT_LOCALS = {"locals", "vars", "dir", "eval", "exec", "f_locals"}
+
+
+def local_values(frame: FrameType) -> dict[str, Any]:
+    """What the names of a frame hold now, without leaving a trace in that frame.
+
+    Until Python 3.12 ``f_locals`` of a function is a dictionary that stays with the frame: what the program deletes
+    would live on in it. So it is emptied again; and where the program may hold that dictionary itself, not touched.
+    """
+    if frame.f_code.co_flags & 1 and sys.version_info < (3, 13):  # CO_OPTIMIZED: a function
+        if _LOOKS_AT_LOCALS.intersection(frame.f_code.co_names):
+            return {}
+        snapshot = frame.f_locals
+        values = dict(snapshot)
+        snapshot.clear()
+        return values
+    return dict(frame.f_locals)
 
 
 class Locator:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import weakref
+from collections import deque
 from collections.abc import Iterable
 
 import torch
 
 from flatline.observe.events import ModelSeen, ParameterSeen
 from flatline.observe.session import Session
+
+MOST_HELD = 4
 
 
 class Numbered:
@@ -45,9 +48,10 @@ class Registry:
         self.built: weakref.WeakKeyDictionary[object, int | None] = weakref.WeakKeyDictionary()
         self.loaded: weakref.WeakKeyDictionary[object, int | None] = weakref.WeakKeyDictionary()
         self.live_optimizers: weakref.WeakSet[torch.optim.Optimizer] = weakref.WeakSet()
-        # What passed through top-level modules since the last backward, on sampled steps only.
-        self.inputs: list[torch.Tensor] = []
-        self.outputs: list[torch.Tensor] = []
+        # What passed through top-level modules since the last backward, on sampled steps only. Few, because a tensor
+        # held here holds its graph: a program may go through its data without ever calling backward.
+        self.inputs: deque[torch.Tensor] = deque(maxlen=MOST_HELD)
+        self.outputs: deque[torch.Tensor] = deque(maxlen=MOST_HELD)
         self.calls_since_backward = 0
         self._named: set[int] = set()
 

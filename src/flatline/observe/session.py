@@ -11,6 +11,8 @@ from flatline.observe.events import Cost, Event, Points, ProbeFailed, Series
 from flatline.observe.location import Locator
 from flatline.observe.schedule import Schedule
 
+# A program may be killed, or hang, at any time: what it did first is written at once, and then ever less often.
+FIRST_FLUSH_SECONDS = 0.01
 FLUSH_SECONDS = 0.25
 FAILURES_UNTIL_OFF = 5
 
@@ -47,7 +49,7 @@ class Numbers:
 class Session:
     """What the probes of one process share.
 
-    ``sink`` receives lists of records, at most every quarter of a second, on the thread that trains: there is no
+    ``sink`` receives lists of records, about every quarter of a second, on the thread that trains: there is no
     thread of ours in the program. A fault in a probe or in the sink is caught, counted and recorded; a probe that
     fails five times is switched off.
     """
@@ -78,6 +80,7 @@ class Session:
         self._events: list[Event] = []
         self._series: dict[tuple[str, str, int | None, str], Numbers] = {}
         self._last_flush = self.started
+        self._pause = FIRST_FLUSH_SECONDS
         self._failures: dict[str, int] = {}
 
     # records ---------------------------------------------------------------------------------------------------
@@ -100,10 +103,11 @@ class Session:
         return found
 
     def flush(self, force: bool = False) -> None:
-        """Hands the records to the sink when a quarter of a second has passed, or at once."""
+        """Hands the records to the sink: at most every quarter of a second, or at once."""
         now = time.perf_counter()
-        if not self.active or (not force and now - self._last_flush < FLUSH_SECONDS):
+        if not self.active or (not force and now - self._last_flush < self._pause):
             return
+        self._pause = min(self._pause * 1.5, FLUSH_SECONDS)
         self._last_flush = now
         for prepare in self.before_flush:
             prepare(force)

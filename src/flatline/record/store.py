@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 
 import msgspec
 
@@ -32,32 +33,50 @@ class Writer:
         self._path = path
         self._owner = os.getpid()
         self._encoder = msgspec.msgpack.Encoder()
+        # WAL needs shared memory between processes, which network filesystems lack.
+        self._mode = "DELETE" if on_network_filesystem(path) else "WAL"
+        # A fork may happen on any thread while another one writes. Reentrant: a signal handler may fork, too.
+        self._lock = threading.RLock()
+        self._connection: sqlite3.Connection | None = None
         try:
-            # isolation_level None: each flush is one explicit statement, committed at once.
-            self._connection = sqlite3.connect(path, timeout=2.0, isolation_level=None, check_same_thread=False)
-            # WAL needs shared memory between processes, which network filesystems lack.
-            mode = "DELETE" if on_network_filesystem(path) else "WAL"
-            self._connection.execute(f"PRAGMA journal_mode={mode}")
-            # Without fsync a killed process loses nothing; only a power cut could, and never consistency under WAL.
-            self._connection.execute("PRAGMA synchronous=OFF" if mode == "DELETE" else "PRAGMA synchronous=NORMAL")
-            self._connection.execute(
-                "CREATE TABLE IF NOT EXISTS flush (id INTEGER PRIMARY KEY, records BLOB NOT NULL)"
-            )
-            self._connection.execute("CREATE TABLE IF NOT EXISTS format (version INTEGER NOT NULL)")
-            if self._connection.execute("SELECT COUNT(*) FROM format").fetchone()[0] == 0:
-                self._connection.execute("INSERT INTO format VALUES (?)", (FORMAT,))
+            connection = self._open()
+            connection.execute("CREATE TABLE IF NOT EXISTS flush (id INTEGER PRIMARY KEY, records BLOB NOT NULL)")
+            connection.execute("CREATE TABLE IF NOT EXISTS format (version INTEGER NOT NULL)")
+            if connection.execute("SELECT COUNT(*) FROM format").fetchone()[0] == 0:
+                connection.execute("INSERT INTO format VALUES (?)", (FORMAT,))
         except sqlite3.Error as error:
             raise StoreError(f"cannot write the store {path}: {error}") from error
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            # isolation_level None: each flush is one explicit statement, committed at once.
+            connection = sqlite3.connect(self._path, timeout=2.0, isolation_level=None, check_same_thread=False)
+            connection.execute(f"PRAGMA journal_mode={self._mode}")
+            # Without fsync a killed process loses nothing; only a power cut could, and never consistency under WAL.
+            connection.execute(f"PRAGMA synchronous={'OFF' if self._mode == 'DELETE' else 'NORMAL'}")
+            self._connection = connection
+        return self._connection
 
     def write(self, records: list[Event]) -> None:
         if os.getpid() != self._owner:
             return
         blob = self._encoder.encode(records)
-        self._connection.execute("INSERT INTO flush (records) VALUES (?)", (blob,))
+        with self._lock:
+            self._open().execute("INSERT INTO flush (records) VALUES (?)", (blob,))
+
+    def pause(self) -> None:
+        """Before a fork: SQLite's connections must not be carried into another process. Held until ``resume``."""
+        self._lock.acquire()
+        self.close()
+
+    def resume(self) -> None:
+        """After a fork, in both processes; the next ``write`` opens the store again, in the process that owns it."""
+        self._lock.release()
 
     def close(self) -> None:
-        if os.getpid() == self._owner:
+        if self._connection is not None and os.getpid() == self._owner:
             self._connection.close()
+            self._connection = None
 
 
 def on_network_filesystem(path: str) -> bool:

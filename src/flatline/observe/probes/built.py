@@ -9,7 +9,7 @@ from typing import Any, Callable
 import torch
 
 from flatline.observe.events import ParametersWritten
-from flatline.observe.location import Locator
+from flatline.observe.location import Locator, local_values
 from flatline.observe.patching import Patches, unseen
 from flatline.observe.registry import Registry
 from flatline.observe.session import Session
@@ -24,7 +24,7 @@ def builder_frame(locator: Locator, built: object, frame: FrameType | None) -> F
     found = locator.frame(frame) if frame is not None else None
     while found is not None and found.f_code.co_name == "__init__":
         first = found.f_code.co_varnames[0] if found.f_code.co_argcount else ""
-        if found.f_locals.get(first) is not built or found.f_back is None:
+        if local_values(found).get(first) is not built or found.f_back is None:
             break
         found = locator.frame(found.f_back)
     return found

@@ -1,20 +1,19 @@
 """Calls of the program's models on sampled steps: inputs, outputs, mode, and the parameters that took part.
 
-Torch's global module hooks are used, and only between the start and the end of a sampled step. They do not count
-as hooks of a module, so fused fast paths that look for those are taken as without us.
+``nn.Module.__call__`` is replaced, and only between the start and the end of a sampled step.
 """
 
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, Callable
 
 import torch
 from torch.nn.modules.loss import _Loss
-from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
 from flatline.observe import measure
 from flatline.observe.events import Cut, Forward
+from flatline.observe.patching import Patches, unseen
 from flatline.observe.probes.criterion import CriterionProbe
 from flatline.observe.probes.samples import Samples
 from flatline.observe.registry import Registry
@@ -37,44 +36,54 @@ class ForwardProbe:
         self._called: list[torch.nn.Module] = []
         self._cut: list[tuple[torch.nn.Module, int | None]] = []
         self._gradient = True
-        self._handles: list[Any] = []
-        self._top = session.guarded("forward", self._observe)
+        self._patches = Patches()
+        self._ended = session.guarded("forward", self._end)
         self._evaluations = 0
 
     def start(self) -> None:
-        """Registers the hooks, for a step that is sampled."""
-        if not self._handles and not self._session.compiled:
+        """Watches module calls, for a step that is sampled."""
+        if not len(self._patches) and not self._session.compiled:
             self._stack.clear()
-            self._handles = [
-                register_module_forward_pre_hook(self._before),
-                register_module_forward_hook(self._after, always_call=True),
-            ]
+            self._patches.replace(torch.nn.Module, "__call__", self._wrapped)
 
     def stop(self) -> None:
         if not self._stack:
-            for handle in self._handles:
-                handle.remove()
-            self._handles = []
+            self._patches.remove()
 
-    def _before(self, module: torch.nn.Module, args: Any) -> None:
-        if torch.compiler.is_compiling() or self._session.busy:
-            return
+    def _wrapped(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        # Not torch's global hooks: with one of those, a module's call takes another way through torch, which shows
+        # in the traceback of an error. Nor a module's own: those switch off fused fast paths.
+        before, after, stack = self._begin, self._ended, self._stack
+
+        def __call__(self: torch.nn.Module, *args: Any, **kwargs: Any) -> Any:
+            if not before(self):
+                return original(self, *args, **kwargs)
+            depth = len(stack)
+            try:
+                output = original(self, *args, **kwargs)
+            finally:
+                del stack[depth - 1 :]
+            after(self, args, output, sys._getframe(1))
+            return output
+
+        return unseen(__call__, original)
+
+    def _begin(self, module: torch.nn.Module) -> bool:
+        if torch.compiler.is_compiling() or self._session.busy or not self._session.active:
+            return False
         if not self._stack:
             self._called.clear()
             self._cut.clear()
             self._gradient = torch.is_grad_enabled()
         self._stack.append(module)
+        return True
 
-    def _after(self, module: torch.nn.Module, args: Any, output: Any) -> None:
-        if torch.compiler.is_compiling() or self._session.busy or module not in self._stack:
-            return
-        while self._stack and self._stack.pop() is not module:
-            pass
+    def _end(self, module: torch.nn.Module, args: Any, output: Any, frame: Any) -> None:
         self._called.append(module)
         if self._gradient and not torch.is_grad_enabled() and len(self._cut) < MOST_TENSORS:
-            self._cut.append((module, self._session.locator.here(sys._getframe(1))))
+            self._cut.append((module, self._session.locator.here(frame)))
         if not self._stack:
-            self._top(module, args, output, sys._getframe(1))
+            self._observe(module, args, output, frame)
 
     def _observe(self, module: torch.nn.Module, args: Any, output: Any, frame: Any) -> None:
         if not measure.ordinary() or isinstance(module, _Loss):

@@ -5,25 +5,29 @@ The stream objects stay the program's own; only their ``write`` is replaced, on 
 
 from __future__ import annotations
 
-import logging
 import sys
 import types
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 from flatline.observe.events import Printed
+from flatline.observe.location import local_values
 from flatline.observe.patching import Patches, unseen
 from flatline.observe.session import Session
 
+if TYPE_CHECKING:
+    from flatline.status import StatusLine
+
 MOST_LENGTH = 400
 MOST_LINES = 20_000
+_PLAIN = {"builtins", "numpy", "torch"}
 
 
 class PrintedProbe:
     """Records each written line that holds a digit, with the user's line that wrote it."""
 
-    def __init__(self, session: Session, before_write: Callable[[], None] | None = None) -> None:
+    def __init__(self, session: Session, status: StatusLine | None = None) -> None:
         self._session = session
-        self._before_write = before_write
+        self._status = status
         self._partial: dict[str, tuple[str, int | None, list[str]]] = {}
         self._backwards_at: dict[int, int] = {}
         self._lines = 0
@@ -35,22 +39,45 @@ class PrintedProbe:
         for name in ("stdout", "stderr"):
             stream = getattr(sys, name, None)
             if stream is not None and hasattr(stream, "__dict__"):
-                patches.replace(stream, "write", lambda original, name=name: self._write(name, original))
+                patches.replace(
+                    stream, "write", lambda original, name=name, stream=stream: self._write(name, stream, original)
+                )
+                if self._status is not None:
+                    patches.replace(stream, "flush", self._flush)
+
+    def watch_logging(self, patches: Patches) -> None:
+        """Apart from the streams, so that a program that never logs is not made to import ``logging``."""
+        import logging
+
         patches.replace(logging.Logger, "callHandlers", self._call_handlers)
 
-    def _write(self, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
+    def _write(self, name: str, stream: Any, original: Callable[..., Any]) -> Callable[..., Any]:
         observe = self._observe
-        before = self._before_write
+        status = self._status
+        frame = sys._getframe
 
-        def write(text: Any, /) -> Any:
-            if before is not None:
-                before()
-            written = original(text)
+        def write(*args: Any, **kwargs: Any) -> Any:
+            if status is not None:
+                status.clear()
+            written = original(*args, **kwargs)
             self._writes += 1
-            observe(name, text, sys._getframe(1))
+            if status is not None:
+                status.written(stream, args[0] if args else None)
+            observe(name, args[0] if args else None, frame(1))
             return written
 
         return unseen(write, original)
+
+    def _flush(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        status = self._status
+
+        def flush(*args: Any, **kwargs: Any) -> Any:
+            # ``input`` flushes before it writes its prompt, which does not pass through ``write``.
+            if status is not None:
+                status.clear()
+            return original(*args, **kwargs)
+
+        return unseen(flush, original)
 
     def _call_handlers(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def callHandlers(logger: Any, record: Any) -> Any:
@@ -64,7 +91,9 @@ class PrintedProbe:
         return unseen(callHandlers, original)
 
     def _log_record(self, record: Any, frame: Any) -> None:
-        if record.levelno >= logging.INFO:
+        values = record.args.values() if isinstance(record.args, dict) else record.args or ()
+        # Formatting the program's own objects would run the program's code once more.
+        if record.levelno >= 20 and all(type(v).__module__ in _PLAIN for v in values):  # logging.INFO
             self._line("log", record.getMessage(), self._session.locator.here(frame), [])
 
     def _text(self, stream: str, text: Any, frame: Any) -> None:
@@ -101,7 +130,7 @@ class PrintedProbe:
             return []
         names: list[str] = []
         while frame is not None and len(names) < 8:
-            for name, value in list(frame.f_locals.items()):
+            for name, value in local_values(frame).items():
                 if _used_up(value) and name not in names:
                     names.append(name)
             frame = frame.f_back
