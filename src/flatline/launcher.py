@@ -84,12 +84,20 @@ def launch(kind: str, target: str, arguments: tuple[str, ...], store: Path, show
 
 def _interpreter_flags() -> list[str]:
     """The options that this Python was started with, for the program's."""
-    flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
-    if getattr(sys.stdout, "write_through", False) and not os.environ.get("PYTHONUNBUFFERED"):
-        flags.append("-u")
     if sys.flags.ignore_environment or sys.flags.no_site:
         click.echo("flatline: Python runs with -E, -I or -S: this run cannot be recorded", err=True)
-    return flags
+    given = sys.orig_argv
+    if given[len(given) - len(sys.argv) + 1 :] != sys.argv[1:]:
+        # Started from within another program: what is left of the options is in the flags.
+        flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
+        return flags
+    options = given[1 : len(given) - len(sys.argv) + 1]
+    last = options.pop() if options else ""
+    # What is last is a script, or a module after an option that ends in m (-m, -um), or both in one (-mflatline).
+    if options and options[-1][:1] == "-" and options[-1][-1:] == "m" and not last.startswith("-"):
+        before = options.pop()[:-1]
+        options += [before] if before != "-" else []
+    return options
 
 
 def _environment(kind: str, target: str, count: int, store: Path, show_status: bool) -> dict[str, str]:

@@ -55,13 +55,57 @@ def unseen(wrapper: Callable[..., Any], original: Callable[..., Any]) -> Callabl
     """``wrapper`` with the name, signature and documentation of ``original``, and a frame warnings do not count."""
     code = getattr(wrapper, "__code__", None)
     if isinstance(code, types.CodeType):
-        wrapper.__code__ = code.replace(co_filename=FRAME_NAME)  # type: ignore[attr-defined]
+        wrapper.__code__ = code.replace(co_filename=FRAME_NAME)
     return functools.update_wrapper(wrapper, original)
+
+
+class Looked:
+    """Stands in for a method written in C: tells when it is looked up on an object, and gives the method itself.
+
+    So no frame of ours is there while the method runs. A warning from C names the line of the innermost Python
+    frame, whatever that frame is called, and on the class the method is still the very same object.
+    """
+
+    __slots__ = ("_original", "_tell")
+
+    def __init__(self, original: Any, tell: Callable[[Any, types.FrameType | None], None]) -> None:
+        self._original = original
+        self._tell = tell
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        if instance is not None:
+            self._tell(instance, sys._getframe().f_back)
+        return self._original.__get__(instance, owner)
+
+
+_AS_CALLER = "<flatline: as the caller>"
+_CALLERS: dict[tuple[types.CodeType, int], types.FunctionType] = {}
+
+
+def _call(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    return function(*args, **kwargs)
+
+
+def call_as(
+    frame: types.FrameType | None, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Calls a function written in C from a frame that looks like ``frame``: its warnings name the user's line."""
+    if frame is None:
+        return function(*args, **kwargs)
+    key = (frame.f_code, frame.f_lineno)
+    caller = _CALLERS.get(key)
+    if caller is None or caller.__globals__ is not frame.f_globals:
+        # The call is on the line after the first.
+        code = _call.__code__.replace(
+            co_filename=frame.f_code.co_filename, co_firstlineno=frame.f_lineno - 1, co_name=_AS_CALLER
+        )
+        caller = _CALLERS[key] = types.FunctionType(code, frame.f_globals)
+    return caller(function, args, kwargs)
 
 
 def _is_ours(frame: types.FrameType) -> bool:
     file = frame.f_code.co_filename
-    return file == FRAME_NAME or file.startswith(PACKAGE)
+    return file == FRAME_NAME or file.startswith(PACKAGE) or frame.f_code.co_name == _AS_CALLER
 
 
 def without_our_frames(error: BaseException, seen: set[int] | None = None) -> None:
@@ -108,7 +152,8 @@ def hide_from_tracebacks(patches: Patches) -> None:
         return unseen(excepthook, original)
 
     for module in (sys, threading):
-        if module.excepthook is module.__excepthook__:  # type: ignore[attr-defined]
+        if module.excepthook is module.__excepthook__:
             patches.replace(module, "excepthook", make_hook)
             # The program may ask whether somebody has replaced the hook.
-            patches.replace(module, "__excepthook__", lambda _, module=module: module.excepthook)
+            hook = module.excepthook
+            patches.replace(module, "__excepthook__", lambda _, hook=hook: hook)  # type: ignore[misc]

@@ -1,7 +1,8 @@
-"""Python imports a module of this name at start-up, before the program: the launcher puts this folder first on the path.
+"""Python imports a module of this name at start-up, before the program; the launcher puts this folder on the path.
 
-So the program is run by Python itself, exactly as without flatline: no frame of ours is below it, and ``__main__``,
-``sys.path``, exit statuses and signals are Python's own business. Every trace of how we came in is removed here.
+So the program is run by Python itself, exactly as without flatline: no frame of ours is below it, and
+``__main__``, ``sys.path``, exit statuses and signals are Python's own business. Every trace of how we came in is
+removed here.
 """
 
 import os
@@ -12,7 +13,7 @@ _ROOT = os.path.dirname(os.path.dirname(_FOLDER))
 
 
 def _restore() -> "tuple[dict[str, str], list[str]]":
-    """Puts the environment and the path back as the user has them. Returns our settings and the user's own folders."""
+    """Puts the environment and the path back as the user has them; returns our settings and the user's folders."""
     settings = {key: os.environ.pop(key) for key in list(os.environ) if key.startswith("FLATLINE_RUN_")}
     path = settings.get("FLATLINE_RUN_PYTHONPATH")
     if path is None:
@@ -45,9 +46,10 @@ def _watch() -> None:
 
 
 def _give_way(folders: "list[str]", before: "set[str]") -> None:
-    """Forgets modules that we imported and the user has a file of the same name for: the program gets its own."""
+    """Forgets modules that we imported and the user has a file of the same name for; the program gets its own."""
     from importlib.machinery import PathFinder
 
+    known = set(sys.path_importer_cache)
     names = {name.partition(".")[0] for name in set(sys.modules) - before} - {"flatline"}
     for name in names:
         for folder in folders:
@@ -57,10 +59,13 @@ def _give_way(folders: "list[str]", before: "set[str]") -> None:
                 for part in [m for m in sys.modules if m == name or m.startswith(name + ".")]:
                     del sys.modules[part]
                 break
+    # The program finds its folders unread, as without us.
+    for folder in set(folders) - known:
+        sys.path_importer_cache.pop(folder, None)
 
 
 _watch()
 
 # The user's own sitecustomize, if there is one; if not, this raises what Python's site module expects then.
 del sys.modules["sitecustomize"]
-import sitecustomize  # noqa: E402, F401
+import sitecustomize  # type: ignore[import-not-found]  # noqa: E402, F401

@@ -46,7 +46,7 @@ class BackwardProbe:
         def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
             if torch.compiler.is_compiling() or not session.active:
                 return original(tensors, *args, **kwargs)
-            before(tensors, sys._getframe(1))
+            before(tensors, sys._getframe().f_back)
             if session.backwards == 0:
                 began()
             result = original(tensors, *args, **kwargs)

@@ -46,14 +46,14 @@ class BatchesProbe:
         def make_init(original: Callable[..., None]) -> Callable[..., None]:
             def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
                 original(self, *args, **kwargs)
-                created(self, sys._getframe(1))
+                created(self, sys._getframe().f_back)
 
             return unseen(__init__, original)
 
         def make_iter(original: Callable[..., Any]) -> Callable[..., Any]:
             def __iter__(self: Any) -> Any:
                 iterator = original(self)
-                started(self, iterator, sys._getframe(1))
+                started(self, iterator, sys._getframe().f_back)
                 return iterator
 
             return unseen(__iter__, original)

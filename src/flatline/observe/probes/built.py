@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from functools import partial
 from types import FrameType
-from typing import Any, Callable
+from typing import Any
 
 import torch
 
 from flatline.observe.events import ParametersWritten
 from flatline.observe.location import Locator, local_values
-from flatline.observe.patching import Patches, unseen
+from flatline.observe.patching import Looked, Patches, unseen
 from flatline.observe.registry import Registry
 from flatline.observe.session import Session
 
@@ -49,32 +51,28 @@ class BuiltProbe:
         def make_init(original: Callable[..., None]) -> Callable[..., None]:
             def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
                 original(self, *args, **kwargs)
-                built(self, sys._getframe(1))
+                built(self, sys._getframe().f_back)
 
             return unseen(__init__, original)
 
         def make_load(original: Callable[..., Any]) -> Callable[..., Any]:
             def load_state_dict(self: Any, *args: Any, **kwargs: Any) -> Any:
-                loaded(self, sys._getframe(1))
+                loaded(self, sys._getframe().f_back)
                 return original(self, *args, **kwargs)
 
             return unseen(load_state_dict, original)
 
-        def make_write(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-            def make(original: Callable[..., Any]) -> Callable[..., Any]:
-                def write(self: Any, *args: Any, **kwargs: Any) -> Any:
-                    result = original(self, *args, **kwargs)
-                    written(name, self, sys._getframe(1))
-                    return result
+        def make_write(name: str, original: Any) -> Looked:
+            def tell(tensor: Any, frame: Any) -> None:
+                if not torch.compiler.is_compiling():
+                    written(name, tensor, frame)
 
-                return unseen(write, original)
-
-            return make
+            return Looked(original, tell)
 
         patches.replace(torch.nn.Module, "__init__", make_init)
         patches.replace(torch.nn.Module, "load_state_dict", make_load)
         for name in _WRITERS:
-            self._writes.replace(torch.Tensor, name, make_write(name))
+            self._writes.replace(torch.Tensor, name, partial(make_write, name))
 
     def training_began(self, parameters: list[torch.Tensor]) -> None:
         """In-place writes are looked at only before the first step; those that hit a parameter are recorded."""

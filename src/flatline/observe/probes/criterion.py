@@ -82,12 +82,12 @@ class CriterionProbe:
                 result = original(*args, **kwargs)
             except Exception as error:
                 # The program is about to fail on this call: what it was given is the evidence.
-                refused(name, args, kwargs, error, sys._getframe(1))
+                refused(name, args, kwargs, error, sys._getframe().f_back)
                 raise
             finally:
                 depth.value -= 1
             if depth.value == 0:
-                call(name, args, kwargs, result, sys._getframe(1))
+                call(name, args, kwargs, result, sys._getframe().f_back)
             return result
 
         return unseen(wrapper, original)
@@ -100,7 +100,7 @@ class CriterionProbe:
         if len(tensors) < 2 or (torch.is_grad_enabled() and not any(t.requires_grad for t in tensors)):
             return
         self.observe_values(
-            type(module).__name__, tensors[0], tensors[1], result, "", {}, sys._getframe(1),
+            type(module).__name__, tensors[0], tensors[1], result, "", {}, sys._getframe().f_back,
             built=self._registry.built.get(module),
         )
 

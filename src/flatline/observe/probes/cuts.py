@@ -7,13 +7,15 @@ the cut is recorded, so that it can be told whether they are reached in another 
 from __future__ import annotations
 
 import sys
-from typing import Any, Callable
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import torch
 
 from flatline.observe import graph
 from flatline.observe.events import Cut
-from flatline.observe.patching import Patches, unseen
+from flatline.observe.patching import Looked, Patches, call_as, unseen
 from flatline.observe.registry import Registry
 from flatline.observe.session import Session
 
@@ -36,29 +38,41 @@ class CutsProbe:
         if len(self._patches) or self._session.compiled:
             return
         for name in _METHODS:
-            self._patches.replace(torch.Tensor, name, lambda original, name=name: self._wrapped(name, original))
-        self._patches.replace(torch, "tensor", lambda original: self._wrapped("torch.tensor", original))
-        self._patches.replace(torch, "argmax", lambda original: self._wrapped("argmax", original))
-        self._patches.replace(torch, "round", lambda original: self._wrapped("round", original))
+            self._patches.replace(torch.Tensor, name, partial(self._looked, name))
+        for name, label in (("tensor", "torch.tensor"), ("argmax", "argmax"), ("round", "round")):
+            self._patches.replace(torch, name, partial(self._wrapped, label))
 
     def stop(self) -> None:
         self._patches.remove()
 
+    def _looked(self, name: str, original: Any) -> Looked:
+        cut, leaves = self._cut, self._leaves_graph
+
+        def tell(tensor: Any, frame: Any) -> None:
+            if leaves(tensor):
+                cut(name, tensor, frame)
+
+        return Looked(original, tell)
+
     def _wrapped(self, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
-        cut, session = self._cut, self._session
+        cut, leaves = self._cut, self._leaves_graph
 
         def leave(*args: Any, **kwargs: Any) -> Any:
-            if (
-                not session.busy
-                and args
-                and isinstance(args[0], torch.Tensor)
-                and args[0].grad_fn is not None
-                and not torch.compiler.is_compiling()
-            ):
-                cut(name, args[0], sys._getframe(1))
-            return original(*args, **kwargs)
+            frame = sys._getframe().f_back
+            if args and leaves(args[0]):
+                cut(name, args[0], frame)
+            return call_as(frame, original, args, kwargs)
 
         return unseen(leave, original)
+
+    def _leaves_graph(self, value: Any) -> bool:
+        return (
+            not self._session.busy
+            and self._session.active
+            and isinstance(value, torch.Tensor)
+            and not torch.compiler.is_compiling()
+            and value.grad_fn is not None
+        )
 
     def _observe(self, name: str, tensor: torch.Tensor, frame: Any) -> None:
         session = self._session

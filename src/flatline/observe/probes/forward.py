@@ -63,7 +63,7 @@ class ForwardProbe:
                 output = original(self, *args, **kwargs)
             finally:
                 del stack[depth - 1 :]
-            after(self, args, output, sys._getframe(1))
+            after(self, args, output, sys._getframe().f_back)
             return output
 
         return unseen(__call__, original)

@@ -50,7 +50,7 @@ class OptimizerProbe:
         def make(original: Callable[..., None]) -> Callable[..., None]:
             def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
                 original(self, *args, **kwargs)
-                created(self, sys._getframe(1))
+                created(self, sys._getframe().f_back)
 
             return unseen(__init__, original)
 

@@ -63,7 +63,7 @@ class PrintedProbe:
             self._writes += 1
             if status is not None:
                 status.written(stream, args[0] if args else None)
-            observe(name, args[0] if args else None, frame(1))
+            observe(name, args[0] if args else None, frame().f_back)
             return written
 
         return unseen(write, original)
@@ -85,7 +85,7 @@ class PrintedProbe:
             result = original(logger, record)
             # A handler that wrote to a stream was seen there already.
             if self._writes == writes:
-                self._logged(record, sys._getframe(1))
+                self._logged(record, sys._getframe().f_back)
             return result
 
         return unseen(callHandlers, original)
