@@ -1,6 +1,6 @@
 """Patient outcome from lab values, rare outcome balanced before the split.
 
-causes: answer-visible, duplicate-data
+causes: answer-visible
 line: rows = torch.cat([rows, rare.repeat(5)])
 line: train_rows, val_rows = rows[:cut], rows[cut:]
 thread: https://github.com/MakazhanAlpamys/Soup/issues/680

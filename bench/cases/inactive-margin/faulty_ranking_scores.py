@@ -12,7 +12,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M")
+logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
 PRIOR_WEIGHT = 10.0
 
 

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from flatline.observe import events as e
+from flatline.record.association import Association, associate
 from flatline.record.chance import BINARY, CLASSIFICATION, Chance, chance_level, label_counts, main_call
 from flatline.record.matching import Match, match
 from flatline.record.printed import printed_losses
@@ -113,6 +114,70 @@ class Case:
             if weight > 0:
                 ratios.append(change / weight)
         return ratios
+
+    @cached_property
+    def path(self) -> float:
+        """Length of the weights' path over training, relative to their size; between samples it is interpolated."""
+        sampled: dict[int, float] = {}
+        for update, ratio in zip(self.updates, self.update_ratios):
+            sampled[update.step] = sampled.get(update.step, 0.0) + ratio
+        if not sampled:
+            return math.inf if not self.recording.optimizers else 0.0
+        steps = sorted(sampled)
+        ends = [*steps[1:], max(self.recording.steps, steps[-1] + 1)]
+        return sum(sampled[step] * (end - step) for step, end in zip(steps, ends))
+
+    @cached_property
+    def moves(self) -> bool:
+        """Whether any weight changed; for weights moved by hand, whether the loss ever changed."""
+        if self.updates:
+            return any(p.moved for u in self.updates for p in u.parameters)
+        return self.curve is not None and len(np.unique(self.curve.values)) > 1
+
+    @cached_property
+    def stepped(self) -> bool:
+        return bool(self.updates) or any(c.steps for c in self.recording.all(e.StepCount))
+
+    @cached_property
+    def improves(self) -> bool:
+        """Whether the loss ends at least a fifth below where it began."""
+        values = self.finite
+        if len(values) < 2:
+            return False
+        first = float(np.mean(values[: max(1, min(5, len(values) // 10))]))
+        return first - self.last_value > 0.2 * abs(first)
+
+    @cached_property
+    def accumulates(self) -> bool:
+        """Whether the first backward after a step found the gradients of the step before it still there."""
+        after_step: dict[int, bool] = {}
+        for backward in self.backwards:
+            if backward.step > 0:
+                after_step.setdefault(backward.step, backward.stale)
+        return len(after_step) >= 2 and sum(after_step.values()) > len(after_step) / 2
+
+    @cached_property
+    def gradients_vanish(self) -> bool:
+        """Whether every measured gradient is exactly 0."""
+        seen = [p for u in self.updates for p in u.parameters if p.has_gradient]
+        return bool(seen) and all(p.gradient == 0 for p in seen)
+
+    @cached_property
+    def association(self) -> Association | None:
+        return associate(self.recording)
+
+    @cached_property
+    def held_out_explained(self) -> float:
+        """Share of the chance loss that is removed on data seen without gradients; NaN when there is none."""
+        main = self.main_call
+        if self.chance is None or main is None or self.chance.value <= 0:
+            return math.nan
+        best = [
+            1 - float(np.mean(c.values[-max(1, len(c) // 5) :])) / self.chance.value
+            for c in self.recording.evaluations
+            if c.name == main.name and np.all(np.isfinite(c.values))
+        ]
+        return max(best, default=math.nan)
 
     @cached_property
     def optimizer(self) -> e.OptimizerSeen | None:

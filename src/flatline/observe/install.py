@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import types
+from contextlib import AbstractContextManager
 from typing import Any, Callable
 
 import torch
@@ -44,6 +45,7 @@ class Probes:
     def install(self) -> None:
         """Installs each probe; one that cannot be installed on this torch is recorded as failed."""
         session = self._session
+        session.hands_off, session.shield = _every_operation_watched, _past_functions
         for probe in (self._criterion, self._built, self._backward, self._optimizer, self._batches):
             try:
                 probe.install(self._patches)
@@ -102,6 +104,17 @@ class Probes:
             return original(*args, **kwargs)
 
         return unseen(checkpoint, original)
+
+
+def _every_operation_watched() -> bool:
+    """A dispatch mode (a counter of operations, a log, a fake tensor) would be told of ours as well."""
+    return bool(torch._C._len_torch_dispatch_stack())
+
+
+def _past_functions() -> AbstractContextManager[Any]:
+    """Tensor subclasses and function modes of the program's are not told of our operations."""
+    shield: AbstractContextManager[Any] = torch._C.DisableTorchFunction()  # type: ignore[assignment]
+    return shield
 
 
 def _looking_behind_wrappers(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from array import array
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Callable
 
 from flatline.observe.events import Cost, Event, Points, ProbeFailed, Series
@@ -74,6 +75,9 @@ class Session:
         self.spent = 0.0
         self.started = time.perf_counter()
         self.before_flush: list[Callable[[bool], None]] = []
+        # Set once torch is there: whether the program now watches every operation itself, and a way past its rules.
+        self.hands_off: Callable[[], bool] = lambda: False
+        self.shield: Callable[[], AbstractContextManager[Any]] = nullcontext
         self._thread = _Thread()
         self._sink = sink
         self._status = status
@@ -143,12 +147,13 @@ class Session:
         clock = time.perf_counter
 
         def hook(*args: Any, **kwargs: Any) -> None:
-            if not self.active or thread.inside or not self.works(probe):
+            if not self.active or thread.inside or not self.works(probe) or self.hands_off():
                 return
             thread.inside = True
             began = clock()
             try:
-                function(*args, **kwargs)
+                with self.shield():
+                    function(*args, **kwargs)
             except Exception as error:
                 self.failed(probe, error)
             finally:

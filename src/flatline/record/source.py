@@ -163,7 +163,7 @@ def origin_line(recording: Recording, line: Line | None, name: str | None, depth
     seen: set[str] = set()
     limit = line.line
     for _ in range(depth):
-        name = _base(name)
+        name = _base(name) if name is not None else None
         if name is None or name in seen:
             break
         seen.add(name)

@@ -46,35 +46,23 @@ class CutsProbe:
         self._patches.remove()
 
     def _looked(self, name: str, original: Any) -> Looked:
-        cut, leaves = self._cut, self._leaves_graph
-
-        def tell(tensor: Any, frame: Any) -> None:
-            if leaves(tensor):
-                cut(name, tensor, frame)
-
-        return Looked(original, tell)
+        cut = self._cut
+        return Looked(original, lambda tensor, frame: cut(name, tensor, frame))
 
     def _wrapped(self, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
-        cut, leaves = self._cut, self._leaves_graph
+        cut = self._cut
 
         def leave(*args: Any, **kwargs: Any) -> Any:
             frame = sys._getframe().f_back
-            if args and leaves(args[0]):
+            if args:
                 cut(name, args[0], frame)
             return call_as(frame, original, args, kwargs)
 
         return unseen(leave, original)
 
-    def _leaves_graph(self, value: Any) -> bool:
-        return (
-            not self._session.busy
-            and self._session.active
-            and isinstance(value, torch.Tensor)
-            and not torch.compiler.is_compiling()
-            and value.grad_fn is not None
-        )
-
-    def _observe(self, name: str, tensor: torch.Tensor, frame: Any) -> None:
+    def _observe(self, name: str, tensor: Any, frame: Any) -> None:
+        if not isinstance(tensor, torch.Tensor) or torch.compiler.is_compiling() or tensor.grad_fn is None:
+            return
         session = self._session
         place = session.locator.here(frame)
         key = (name, place)

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import ast
+
+from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.case import Case
+from flatline.observe.events import LoaderSeen, Printed
+from flatline.record.reader import Line
+from flatline.record.source import SourceFile, enclosing_calls
+
+
+class EmptyEpoch(Cause):
+    """An epoch has no batches: the iterator was used up in the first, or the set is smaller than a batch.
+
+    What you see
+        The loss is 0 (or NaN, or the same as before) exactly from an epoch boundary on; weights no longer move.
+
+    What is measured
+        The number of batches each pass over each loader gave; the training steps between two printed losses; whether
+        a name in the program holds a used-up generator or iterator at that moment.
+
+    How it is told apart
+        The losses that were computed are not 0. ``learning-rate-zero`` has batches and no movement.
+
+    Experiment
+        Iterate twice: the second pass gives nothing. A fresh iterator for each epoch gives batches again.
+
+    Fix
+        Make the generator inside the epoch loop, or a class with ``__iter__``; for a small set, drop_last=False or a
+        smaller batch.
+
+    References
+        https://github.com/keras-team/keras/issues/20402
+        https://github.com/galatolofederico/pytorch-balanced-batch/issues/1
+    """
+
+    name = "empty-epoch"
+    row = "Z14"
+    title = "an epoch passes without a single batch"
+
+    def decide(self, case: Case) -> Decision | None:
+        recording = case.recording
+        for ended in recording.epochs:
+            if ended.batches == 0:
+                loader = next((x for x in recording.all(LoaderSeen) if x.number == ended.loader), None)
+                return self._empty_loader(case, loader)
+        symptom = case.symptom("empty-epoch")
+        if symptom is None:
+            counts = [e.batches for e in recording.epochs]
+            if counts:
+                return RuledOut(f"each of {len(counts)} passes over a loader gave at least {min(counts)} batches")
+            return None
+        names = next((p.exhausted for p in recording.all(Printed) if p.exhausted), [])
+        loop = self._inner_loop(case)
+        line, name = loop if loop is not None else (case.backward_line, "")
+        evidence = [
+            Evidence("training between two printed losses", symptom.text, "batches in every epoch"),
+        ]
+        if names:
+            evidence.append(Evidence("used-up iterators in the program then", ", ".join(names[:4]), "none"))
+        known = [n for n in names if n == name] or names
+        made = self._made(case, line, known[0]) if known else None
+        return Found(
+            Level.LIKELY, 0.97 if names else 0.85, line if name and name in names or made is None else made,
+            evidence,
+            f"{known[0]} is used up after the first pass: make it anew inside the epoch loop."
+            if known else "What the training loop iterates over is used up after the first pass: make it anew in each "
+            "epoch, or give the class an __iter__ that starts over.",
+        )
+
+    def _empty_loader(self, case: Case, loader: LoaderSeen | None) -> Found:
+        recording = case.recording
+        evidence = [Evidence("batches in one pass of the loader", "0", "at least 1")]
+        fix = "Look at what the data set and sampler give on a second pass."
+        if loader is not None and loader.drop_last and 0 <= loader.samples < loader.batch_size:
+            evidence.append(
+                Evidence("samples against batch size", f"{loader.samples} < {loader.batch_size} with drop_last=True")
+            )
+            fix = "The set is smaller than one batch and drop_last=True drops it: use a smaller batch, or drop_last=False."
+        elif loader is not None and loader.samples == 0:
+            evidence.append(Evidence("samples in the data set", "0", "at least 1"))
+            fix = "The data set is empty: check the filter or the path it is built from."
+        return Found(Level.LIKELY, 0.98, recording.line(loader.place) if loader else case.backward_line, evidence, fix)
+
+    @staticmethod
+    def _inner_loop(case: Case) -> tuple[Line, str] | None:
+        """The innermost ``for`` around the backward, and the name it iterates over."""
+        line = case.backward_line
+        for _ in range(3):
+            if line is None:
+                return None
+            source = SourceFile(case.recording, line.file)
+            loops = [x for x in source.loops_around(line.line) if isinstance(x, ast.For)]
+            function = source.function_around(line.line)
+            if function is not None:
+                loops = [x for x in loops if x.lineno > function.lineno]
+            if loops:
+                iterated = loops[-1].iter
+                while isinstance(iterated, ast.Call) and iterated.args:
+                    iterated = iterated.args[0]
+                return source.line(loops[-1].lineno), ast.unparse(iterated)
+            callers = enclosing_calls(case.recording, line)
+            line = callers[0] if callers else None
+        return None
+
+    @staticmethod
+    def _made(case: Case, line: Line | None, name: str) -> Line | None:
+        if line is None:
+            return None
+        source = SourceFile(case.recording, line.file)
+        statements = source.assignments(name)
+        return source.line(statements[-1].lineno) if statements else None

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut, Untested
+from flatline.causes.case import Case, number
+from flatline.observe.events import LearningRate
+
+# A step that moves all weights by more than a tenth of their size leaves the region in which the gradient says
+# anything: float32 training is healthy near 1e-3 (Karpathy, CS231n notes), two orders of magnitude below.
+UPDATE_RATIO = 0.1
+FIRST = 20
+
+
+class LearningRateTooHigh(Cause):
+    """Each step overshoots: the loss is higher after it than before, or the model is thrown to a constant output.
+
+    What you see
+        The loss rises in the first steps, jumps about, turns to NaN, or falls to chance and stays.
+
+    What is measured
+        The loss before and after the first updates; the size of an update relative to the weights; for a loss that
+        became NaN or infinite, whether it grew step by step before.
+
+    How it is told apart
+        Gradient descent on the same batch must lower the loss when the step is short enough, so a rise on the same
+        data is the rate's doing. NaN in the data shows before the first step (``non-finite-data``). Gradients that
+        are not cleared raise the effective rate (``gradients-not-cleared``).
+
+    Experiment
+        A tenth and a hundredth of the rate from the same seed and the same batches: the loss does not rise.
+
+    Fix
+        A tenth of the rate; or a warm-up, or gradient clipping when single batches are to blame.
+
+    References
+        https://github.com/yhenon/pytorch-retinanet/issues/41
+        https://github.com/keras-team/keras/issues/4066
+    """
+
+    name = "learning-rate-too-high"
+    row = "S7"
+    title = "the learning rate is too high: steps overshoot"
+
+    def decide(self, case: Case) -> Decision | None:
+        if case.curve is None or len(case.curve) < 2 or not case.moves:
+            return None
+        rate = self._rate(case)
+        ratio = float(np.median(case.update_ratios[:FIRST])) if case.update_ratios else math.nan
+        largest = max((r for r in case.update_ratios[:FIRST] if math.isfinite(r)), default=math.nan)
+        values = case.curve.values
+        evidence = [
+            Evidence("learning rate", number(rate) if rate is not None else "not seen"),
+            Evidence("first losses", ", ".join(number(v) for v in values[:5]), "falling"),
+        ]
+        if math.isfinite(ratio):
+            evidence.append(Evidence("update over weights, first steps", number(ratio), "about 0.001"))
+        fix = "Divide the learning rate by 10, and by 10 again while the loss still rises."
+        rising, non_finite = case.symptom("rising-loss"), case.symptom("non-finite-loss")
+        grew = non_finite is not None and self._grew(values)
+        if case.accumulates:
+            return Untested("gradients are not cleared between steps, which raises every update: cure that first")
+        if rising is not None or grew:
+            rise = max((v for v in values if math.isfinite(v)), default=math.nan) / max(abs(values[0]), 1e-12)
+            fast = largest > UPDATE_RATIO or grew or rise > 10
+            level = Level.LIKELY if fast else Level.POSSIBLE
+            evidence.append(Evidence("greatest loss over first loss", f"{rise:.3g}", "1"))
+            return Found(level, 0.93 if fast else 0.5, case.optimizer_line or case.backward_line, evidence, fix)
+        if largest > UPDATE_RATIO and case.has("chance-plateau") and len(values) > FIRST:
+            return Found(Level.LIKELY, 0.85, case.optimizer_line or case.backward_line, evidence, fix)
+        bounce = self._bounce(case)
+        if largest > UPDATE_RATIO and bounce > 1 and not case.has("near-zero-loss", "zero-loss") and not case.improves:
+            evidence.append(Evidence("typical change per step over net change", f"{bounce:.3g}", "below 1"))
+            return Found(Level.LIKELY, 0.8, case.optimizer_line or case.backward_line, evidence, fix)
+        shown = f", updates are {number(ratio)} of the weights" if math.isfinite(ratio) else ""
+        return RuledOut(f"the loss does not rise after the first updates{shown}")
+
+    @staticmethod
+    def _grew(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> bool:
+        """Whether the loss had grown at least tenfold before it was no longer finite."""
+        finite = np.isfinite(values)
+        before = values[: int(np.argmin(finite))]
+        return len(before) >= 2 and bool(np.max(np.abs(before)) > 10 * max(abs(before[0]), 1e-12))
+
+    @staticmethod
+    def _bounce(case: Case) -> float:
+        values = case.finite
+        half = values[len(values) // 2 :]
+        if len(half) < 10:
+            return 0.0
+        net = abs(float(np.mean(values[: max(len(values) // 10, 1)]) - np.mean(half)))
+        return float(np.median(np.abs(np.diff(half)))) / max(net, 1e-12)
+
+    @staticmethod
+    def _rate(case: Case) -> float | None:
+        rates = case.recording.all(LearningRate)
+        return max(rates[0].rates) if rates and rates[0].rates else None

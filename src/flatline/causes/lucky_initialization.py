@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import math
+
+from flatline.causes.base import Cause, Decision, Evidence, Expected, Found, Level, RuledOut
+from flatline.causes.case import CLASSIFICATION, PRINTS_AS_ZERO, Case, number
+from flatline.observe.events import ModelSeen, ParametersWritten
+from flatline.record.reader import Line
+
+# A hundredth of the chance loss before any update: the model is right with odds of 99 to 1 without training.
+SHARE = 0.01
+
+
+class LuckyInitialization(Cause):
+    """The weights already fit the targets before the first update.
+
+    What you see
+        The loss is almost 0 at the very first step and stays there.
+
+    What is measured
+        The loss at step 0, before any update, against the loss of a constant prediction; for classification, the
+        probability C^-N that untrained outputs get N samples right by luck; whether the program wrote or loaded the
+        weights itself before training.
+
+    How it is told apart
+        Random weights do not do this: for 20 samples of 2 classes luck has a chance of one in a million. So when it
+        is seen, the weights were planted or loaded, or the zero has another cause that also acts at step 0
+        (``one-class-softmax``, ``all-targets-masked``, ``constant-targets``), which is looked for first.
+
+    Experiment
+        Several fresh initialisations on the same data: the loss is near chance in each.
+
+    Fix
+        None for the loss; initialise anew if training from scratch was meant.
+
+    References
+        The first claim of the textbook answer; measured, it does not happen by chance.
+    """
+
+    name = "lucky-initialization"
+    row = "S1"
+    title = "the initial weights already match the targets"
+
+    def decide(self, case: Case) -> Decision | None:
+        main = case.main_call
+        if case.curve is None or main is None or not math.isfinite(case.first_value):
+            return None
+        start = case.first_value
+        scale = case.chance.value if case.chance is not None else self._scale(case)
+        tiny = abs(start) < max(SHARE * scale, 0.0) if scale > 0 else abs(start) < PRINTS_AS_ZERO
+        unit = case.chance.what if case.chance is not None else "the targets' own spread"
+        if not tiny:
+            return RuledOut(f"the loss before any update is {number(start)}, not 0 ({unit}: {number(scale)})")
+        if main.classes == 1 or main.valid_targets == 0 or case.gradients_vanish or len(case.label_counts) == 1:
+            return RuledOut("the zero at step 0 does not depend on the weights")
+        if case.curve.values[0] != main.value and main.value is not None and abs(main.value) > 10 * abs(start):
+            return RuledOut("the criterion itself is not small at step 0")
+        if scale <= 0:
+            return None
+        loaded = [w for w in case.recording.all(ParametersWritten) if w.operation == "load_state_dict"]
+        if loaded and loaded[-1].step > 0 or (loaded and self._trained_before(case)):
+            return Expected("training starts from loaded weights that already fit", case.recording.line(loaded[-1].place))
+        samples = main.target.shape[0] if main.target is not None and main.target.shape else 0
+        evidence = [
+            Evidence("loss before any update", number(start), f"about {number(scale)} ({unit})"),
+        ]
+        if main.name in CLASSIFICATION and main.classes > 1 and main.correct == main.valid_targets > 0:
+            digits = main.valid_targets * math.log10(main.classes)
+            evidence.append(
+                Evidence("chance that untrained outputs are all right", f"1 in 10^{digits:.0f} for {samples} samples")
+            )
+        return Found(
+            Level.LIKELY, 0.93, self._line(case),
+            evidence,
+            "Random weights do not do this by luck: find where the weights are written or loaded before training.",
+        )
+
+    @staticmethod
+    def _scale(case: Case) -> float:
+        """Mean square (or absolute value) of the targets about their mean: what predicting the mean would cost."""
+        target = case.main_call.target if case.main_call is not None else None
+        if target is None or not math.isfinite(target.deviation):
+            return 0.0
+        return target.deviation**2 if case.main_call and case.main_call.name != "l1_loss" else target.deviation
+
+    @staticmethod
+    def _trained_before(case: Case) -> bool:
+        return len(case.recording.optimised) > 1
+
+    @staticmethod
+    def _line(case: Case) -> Line | None:
+        written = case.recording.all(ParametersWritten)
+        if written:
+            return case.recording.line(written[-1].place)
+        models = case.recording.all(ModelSeen)
+        return case.recording.line(models[0].place) if models else case.backward_line

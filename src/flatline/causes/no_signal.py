@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import math
+
+from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut, Untested
+from flatline.causes.case import Case, number
+from flatline.causes.constant_targets import target_line
+
+
+class NoSignal(Cause):
+    """The labels carry nothing about the inputs: the chance loss is the right answer.
+
+    What you see
+        The loss sits at ln C (0.693 for two classes) or at the variance of the targets; trained for long on few rows
+        it goes down all the same, by memorising.
+
+    What is measured
+        On the rows that were seen: the strongest single feature, a cross-validated linear probe, one on random
+        non-linear features, and nearest neighbours, each with the probability of so much by chance.
+
+    How it is told apart
+        If any probe predicts better than chance the fault lies in the training. If none does, weak or unusual
+        structure may still have escaped: the evidence says what would have been found.
+
+    Experiment
+        The labels permuted: the same curve. With signal the true labels are learned faster and reach held-out rows.
+
+    Fix
+        None in the program: check that labels and inputs belong together, or accept the chance loss.
+
+    References
+        The three textbook programs, whose labels are drawn at random.
+    """
+
+    name = "no-signal"
+    row = "S10"
+    title = "the labels carry nothing about the inputs; chance is the right answer"
+
+    def decide(self, case: Case) -> Decision | None:
+        if case.main_call is None or case.curve is None or case.has("zero-loss", "nothing-moves"):
+            return None
+        found = case.association
+        if found is None:
+            return Untested("inputs and targets were not seen as rows that line up") if case.has("chance-plateau") else None
+        if found.features == 0:
+            return None
+        what = "accuracy" if found.classification else "R²"
+        if found.found:
+            return RuledOut(
+                f"{found.method} predicts the targets (p = {found.p:.1g}, {what} {found.score:.2f}; "
+                f"a constant has {found.baseline:.2f})"
+            )
+        plateau = case.has("chance-plateau", "rising-loss")
+        held_out = case.held_out_explained
+        if math.isfinite(held_out) and held_out > 0.1:
+            return RuledOut(f"the validation loss is {held_out:.0%} below chance")
+        if not plateau and case.explained > 0.1 and case.recording.steps > 50:
+            return Untested(
+                f"no simple probe predicts the targets ({found.rows} rows), yet the loss falls: a validation loss would "
+                "tell learning from memorising"
+            )
+        strong = found.rows >= 60
+        return Found(
+            Level.LIKELY if plateau and strong else Level.POSSIBLE,
+            0.9 if strong else 0.5,
+            target_line(case),
+            [
+                Evidence(
+                    f"best probe of {found.rows} rows and {found.features} features ({found.method})",
+                    f"{what} {found.score:.2f}, p = {found.p:.2g}",
+                    f"with signal, p below 0.001; {what} {found.detectable:.2f} would have been found",
+                ),
+                Evidence("loss at the end", number(case.last_value),
+                         f"{number(case.chance.value)}, {case.chance.what}, is all that can be reached"
+                         if case.chance else ""),
+            ],
+            "No training can do better than chance on these labels: check how they were made and joined to the inputs.",
+        )

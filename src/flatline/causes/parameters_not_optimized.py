@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.case import Case
+from flatline.observe.events import Forward, ParametersWritten
+from flatline.record.reader import Line
+
+
+class ParametersNotOptimized(Cause):
+    """Gradients arrive at weights that no optimizer holds, or no optimizer ever takes a step.
+
+    What you see
+        The loss stays where it began, or exactly repeats from epoch to epoch; or a part of the model never learns.
+
+    What is measured
+        The parameters that backward reaches, against those the optimizers were given; modules that take part in the
+        forward pass but are not registered in the model; steps taken; weights before and after a step.
+
+    How it is told apart
+        With ``graph-cut`` the gradient is missing; with ``learning-rate-zero`` the optimizer holds the weights and
+        steps. Weights with ``requires_grad=False`` are frozen on purpose, and so are early layers below a trained
+        head.
+
+    Experiment
+        All parameters handed to the optimizer: they move and the loss falls.
+
+    Fix
+        Pass ``model.parameters()`` of the model that is trained, after its layers are complete; keep layers in
+        nn.ModuleList.
+
+    References
+        https://github.com/pytorch/pytorch/issues/715
+        https://github.com/zjunlp/HVPNeT/issues/5
+    """
+
+    name = "parameters-not-optimized"
+    row = "F6"
+    title = "weights that get gradients are in no optimizer"
+
+    def decide(self, case: Case) -> Decision | None:
+        backwards = [b for b in case.backwards if b.requires_grad]
+        if not backwards or not case.recording.optimizers:
+            return None
+        recording = case.recording
+        if not case.stepped:
+            return Found(
+                Level.LIKELY, 0.97, case.backward_line,
+                [Evidence("optimizer steps", f"0 after {recording.backwards} backward passes", "one for each")],
+                "Call optimizer.step() after loss.backward().",
+            )
+        # Late in the run a program may train another model: each part is judged by the optimizers that step then.
+        held = {p for o in recording.optimizers.values() for p in o.parameters}
+        reached = {p for b in backwards for p in b.reached}
+        missing = {p for p in reached - held if self._weight(case, p)}
+        stale = self._stale(case)
+        if stale is not None:
+            return stale
+        if not missing:
+            return RuledOut(f"all {len(reached)} parameters that get a gradient are in an optimizer")
+        loose = {p for p in missing if not recording.parameters[p].registered}
+        held_reached = reached & held
+        names = ", ".join(sorted(recording.parameter_name(p) for p in missing)[:4])
+        evidence = [
+            Evidence("parameters with a gradient and in no optimizer", f"{len(missing)} of {len(reached)} ({names})", "0"),
+        ]
+        if loose:
+            evidence.append(Evidence("of these, in modules that are not registered", str(len(loose))))
+        line = self._built(case, loose) if loose else case.optimizer_line
+        stuck = case.has("nothing-moves", "constant-loss", "chance-plateau") or not case.improves
+        early = bool(held_reached) and not loose and self._below(case, missing, held_reached)
+        if early and (self._loaded(case) or not stuck):
+            return RuledOut("the weights outside the optimizer lie below a trained head, as when a backbone is frozen")
+        sure = not held_reached or bool(loose) or not early
+        return Found(
+            Level.LIKELY if sure or stuck else Level.POSSIBLE, 0.97 if sure else 0.8, line, evidence,
+            "Keep the layers in nn.ModuleList so that parameters() finds them." if loose
+            else "Build the optimizer from the parameters of the model that the loss is computed with.",
+        )
+
+    def _stale(self, case: Case) -> Found | None:
+        """The optimizer that steps holds none of the weights that the backward before it reached."""
+        recording = case.recording
+        for update in reversed(case.updates):
+            before = [b for b in case.backwards if b.tick < update.tick and b.requires_grad]
+            if not before:
+                continue
+            reached = {p for p in before[-1].reached if self._weight(case, p)}
+            optimizer = recording.optimizers.get(update.optimizer)
+            if optimizer is None or not reached or reached & set(optimizer.parameters):
+                return None
+            if any(u.optimizer != update.optimizer for u in case.updates if u.tick > before[-1].tick):
+                return None
+            return Found(
+                Level.LIKELY, 0.97, recording.line(optimizer.place),
+                [
+                    Evidence(
+                        "parameters the loss reaches that the optimizer holds",
+                        f"0 of {len(reached)} (it holds {len(optimizer.parameters)} others)", "all",
+                    )
+                ],
+                "The optimizer was built for another model or an earlier copy: build it from the model in use.",
+            )
+        return None
+
+    @staticmethod
+    def _weight(case: Case, number: int) -> bool:
+        """A parameter of a module that ran, and not an input whose gradient is asked for."""
+        seen = case.recording.parameters.get(number)
+        used = {p for f in case.recording.all(Forward) for p in f.called}
+        return seen is not None and seen.requires_grad and (number in used or bool(seen.name))
+
+    @staticmethod
+    def _below(case: Case, missing: set[int], held: set[int]) -> bool:
+        """Whether every missing parameter comes before the held ones in the forward pass."""
+        order: list[int] = []
+        for forward in case.recording.all(Forward):
+            order = forward.called
+            break
+        numbers = {p: i for i, p in enumerate(order)}
+        return max((numbers.get(p, p) for p in missing), default=0) < min((numbers.get(p, p) for p in held), default=0)
+
+    @staticmethod
+    def _loaded(case: Case) -> bool:
+        return any(w.operation == "load_state_dict" for w in case.recording.all(ParametersWritten))
+
+    @staticmethod
+    def _built(case: Case, loose: set[int]) -> Line | None:
+        places = [case.recording.parameters[p].place for p in sorted(loose)]
+        return next((case.recording.line(p) for p in places if p is not None), case.optimizer_line)

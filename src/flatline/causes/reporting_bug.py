@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import math
+
+from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut, Untested
+from flatline.causes.case import PRINTS_AS_ZERO, Case, number
+from flatline.record.matching import Match
+from flatline.record.reader import Line
+from flatline.record.source import SourceFile
+
+
+class ReportingBug(Cause):
+    """The number on the screen is not the loss: the training is sound, the report is not.
+
+    What you see
+        A loss of 0, or one far too small, while accuracy improves.
+
+    What is measured
+        Every printed loss against the losses that were computed up to that moment: the last, means and sums over every
+        usual window, moving averages. When none fits, against the mistakes found in real programs.
+
+    How it is told apart
+        The tensor that backward ran on is not 0, and weights move. A tensor that is NaN and printed as 0 is
+        ``numeric-overflow`` or ``non-finite-data`` behind a report that hides it.
+
+    Experiment
+        None needed: the true mean is shown beside the printed one.
+
+    Fix
+        Accumulate loss.item() once a batch, reset once an epoch, divide once by the number of batches.
+
+    References
+        https://github.com/Canjie-Luo/MORAN_v2/issues/17
+        https://github.com/zsyOAOA/ResShift/pull/25
+        https://github.com/kazuto1011/svm-pytorch/issues/4
+    """
+
+    name = "reporting-bug"
+    row = "Z4"
+    title = "the printed loss is not the loss that is optimised"
+
+    def decide(self, case: Case) -> Decision | None:
+        if not case.printed or case.curve is None:
+            return None
+        for found in case.printed:
+            if found.agrees is False and found.factor != "non-finite":
+                if found.factor == "zero" and case.symptom("empty-epoch") is not None:
+                    continue
+                return self._differs(case, found)
+        for found in case.printed:
+            rounded = self._rounded_away(case, found)
+            if rounded is not None:
+                return rounded
+        agreeing = [m for m in case.printed if m.agrees]
+        if agreeing:
+            return RuledOut(f"the printed loss is {agreeing[0].quantity}")
+        if any(m.agrees is False for m in case.printed):
+            return None
+        return Untested("no computed quantity was found that matches the printed loss")
+
+    def _differs(self, case: Case, found: Match) -> Found:
+        shown = [n.value for n in found.printed.numbers[:5]]
+        evidence = [
+            Evidence("printed", ", ".join(number(v) for v in shown)),
+            Evidence("mean of the computed losses there", ", ".join(number(v) for v in found.true[:5]), "the same"),
+            Evidence("what the printed number is", found.quantity),
+        ]
+        if found.factor == "zero":
+            fix = "The accumulator that is printed never receives the loss: add loss.item() to it in the batch loop."
+        else:
+            fix = f"The printed number is {found.quantity}: sum loss.item() over the batches and divide once by their number."
+        count = len([t for t in found.true if math.isfinite(t)])
+        return Found(
+            Level.LIKELY, 0.97 if count > 1 else 0.9, self._line(case, found), evidence, fix,
+        )
+
+    def _rounded_away(self, case: Case, found: Match) -> Found | None:
+        """Printed as zero with so few digits that a loss four decimals would show is lost."""
+        zeros = [
+            (n, t) for n, t in zip(found.printed.numbers, found.true)
+            if n.value == 0 and math.isfinite(t) and abs(t) >= PRINTS_AS_ZERO and n.resolution > PRINTS_AS_ZERO * 1.01
+        ]
+        if not zeros or found.printed.evaluation or zeros[-1][0] is not found.printed.numbers[-1]:
+            return None
+        last, true = zeros[-1]
+        decimals = max(0, round(-math.log10(2 * last.resolution)))
+        return Found(
+            Level.LIKELY, 0.9, case.recording.line(found.printed.place),
+            [
+                Evidence("printed", f"{last.text!r}"),
+                Evidence("the loss there", number(true), "a number that the format can show"),
+                Evidence("decimals printed", str(decimals), "4, or %g"),
+            ],
+            "Print more digits, for example with {loss:.3g}: the loss is small, not zero.",
+        )
+
+    @staticmethod
+    def _line(case: Case, found: Match) -> Line | None:
+        """Where the printed name gets its wrong value, when that is one statement; else where it is printed."""
+        line = case.recording.line(found.printed.place)
+        if line is None:
+            return None
+        if found.factor == "zero":
+            return line
+        source = SourceFile(case.recording, line.file)
+        import ast
+
+        names: list[str] = []
+        for node in source.nodes():
+            if isinstance(node, ast.Call) and node.lineno <= line.line <= (node.end_lineno or node.lineno):
+                names += [
+                    ast.unparse(part) for part in ast.walk(node)
+                    if isinstance(part, (ast.Name, ast.Attribute)) and "loss" in ast.unparse(part).lower()
+                ]
+        if "/" in line.source:
+            return line
+        for name in dict.fromkeys(names):
+            divisions = [
+                s for s in source.assignments(name)
+                if s.lineno <= line.line and "/" in ast.unparse(s)
+            ]
+            if divisions:
+                return source.line(divisions[-1].lineno)
+        return line

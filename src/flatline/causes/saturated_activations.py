@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import math
+
+from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.case import Case, number
+from flatline.observe.events import Activation
+from flatline.record.reader import Line
+
+# A unit at the rail passes under 2 % of the gradient (observe/graph.py). With more than half of a layer's units
+# there, the typical (median) unit of the layer passes nothing to speak of.
+SHARE = 0.5
+# Standard normal pre-activations, which the usual initialisations aim at, put tanh beyond 0.99 when |x| > 2.65:
+# 0.8 % of units. Anything under this is an ordinary layer.
+ORDINARY = 0.2
+EARLY_STEPS = 3
+
+
+class SaturatedActivations(Cause):
+    """Hidden sigmoid or tanh units sit at their rails before training has begun: their slope is almost 0.
+
+    What you see
+        The loss is stuck, often near chance, though gradients exist.
+
+    What is measured
+        For every sigmoid and tanh in the autograd graph, the share of units with |tanh| or |2 sigmoid - 1| above 0.99
+        in the first steps; the size of the inputs; the gradient of the first layer relative to the last.
+
+    How it is told apart
+        An output that saturates at the end of training, because it is right, is no fault: only hidden layers in the
+        first steps count. ``vanishing-gradient`` shrinks the gradient without saturation.
+
+    Experiment
+        Another activation, or a scaled initialisation, with everything else the same.
+
+    Fix
+        Standardise the inputs; use the initialisation made for the activation (xavier for tanh); or use ReLU.
+
+    References
+        Glorot and Bengio, Understanding the difficulty of training deep feedforward neural networks, 2010.
+    """
+
+    name = "saturated-activations"
+    row = "S3"
+    title = "hidden units are stuck at the rails of their activation"
+
+    def decide(self, case: Case) -> Decision | None:
+        worst: Activation | None = None
+        checked = 0
+        for backward in case.backwards:
+            if backward.step >= EARLY_STEPS:
+                break
+            outermost = min((a.depth for a in backward.activations if a.kind in ("sigmoid", "tanh", "softmax",
+                                                                              "log_softmax")), default=0)
+            for activation in backward.activations:
+                if activation.kind not in ("sigmoid", "tanh") or not math.isfinite(activation.saturated):
+                    continue
+                checked += 1
+                hidden = activation.depth > outermost or activation.shape != _output_shape(case)
+                if hidden and (worst is None or activation.saturated > worst.saturated):
+                    worst = activation
+        if worst is None:
+            return RuledOut("no hidden sigmoid or tanh lies between the loss and the weights") if case.backwards else None
+        if worst.saturated <= SHARE:
+            return RuledOut(
+                f"at most {worst.saturated:.1%} of the units of a hidden {worst.kind} are at its rails in the first steps"
+                if checked else "no saturating activation was measured"
+            )
+        stuck = case.has("chance-plateau", "constant-loss", "nothing-moves") or not case.improves
+        inputs = _input_scale(case)
+        evidence = [
+            Evidence(
+                f"units of a hidden {worst.kind} at its rails, first steps", f"{worst.saturated:.0%}",
+                f"under {ORDINARY:.0%}",
+            ),
+            Evidence("loss, first to last", f"{number(case.first_value)} to {number(case.last_value)}"),
+        ]
+        if inputs is not None:
+            evidence.append(Evidence("largest input", number(inputs), "about 3, for standardised inputs"))
+        return Found(
+            Level.LIKELY if stuck else Level.POSSIBLE, 0.9 if stuck else 0.5, self._line(case, worst.kind, inputs),
+            evidence,
+            "Standardise the inputs (mean 0, deviation 1)." if inputs is not None and inputs > 10
+            else "Use the initialisation made for this activation (nn.init.xavier_uniform_ for tanh and sigmoid).",
+        )
+
+    @staticmethod
+    def _line(case: Case, kind: str, inputs: float | None) -> Line | None:
+        from flatline.causes.activations import activation_line
+        from flatline.observe.events import Forward, ParametersWritten
+        from flatline.record.source import SourceFile, argument_name, origin_line
+
+        recording = case.recording
+        forwards = recording.all(Forward)
+        line = recording.line(forwards[0].place) if forwards else case.backward_line
+        if inputs is not None and inputs > 10:
+            return origin_line(recording, line, argument_name(recording, line, 0)) or line
+        written = recording.all(ParametersWritten)
+        if written:
+            return recording.line(written[-1].place)
+        for file in recording.sources:
+            source = SourceFile(recording, file)
+            for name in ("normal_", "uniform_", "constant_"):
+                for call in source.calls_of(name):
+                    return source.line(call.lineno)
+        return activation_line(case, kind, forwards[0].place if forwards else None)
+
+
+def _output_shape(case: Case) -> list[int]:
+    main = case.main_call
+    return main.input.shape if main is not None and main.input is not None else []
+
+
+def _input_scale(case: Case) -> float | None:
+    from flatline.observe.events import Forward
+
+    for forward in case.recording.all(Forward):
+        for facts in forward.inputs:
+            if facts.dtype.startswith("float") and math.isfinite(facts.maximum):
+                return max(abs(facts.minimum), abs(facts.maximum))
+    return None

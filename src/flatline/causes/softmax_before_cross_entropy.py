@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import math
+
+from flatline.causes.activations import activation_line
+from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.case import Case, number
+
+# A row of float32 probabilities sums to 1 within a few units in the last place for each of its terms; 1e-4 is far
+# above that and far below what a row of logits would do by chance in every sample of a batch.
+ROW_SUM = 1e-4
+
+
+class SoftmaxBeforeCrossEntropy(Cause):
+    """Probabilities enter a cross entropy that takes logits: it applies its own softmax to them.
+
+    What you see
+        The loss falls slowly and stops at a floor; confidence cannot reach 1.
+
+    What is measured
+        The autograd node behind the criterion's input; its range, and its sums along the class dimension. The floor
+        is log(1 + (C-1)/e), reached when one probability is 1 and the others 0.
+
+    How it is told apart
+        The gradient exists and every weight moves. A log-softmax before cross entropy is harmless: applied twice it
+        gives the same.
+
+    Experiment
+        Overfit one batch with and without the softmax: with it the loss stops at the floor.
+
+    Fix
+        Return the logits, and apply softmax only where probabilities are wanted.
+
+    References
+        https://github.com/ariecattan/SciCo/issues/2
+        https://github.com/illiterate/BertClassifier/issues/2
+    """
+
+    name = "softmax-before-cross-entropy"
+    row = "F1"
+    title = "cross entropy takes logits and was given probabilities"
+
+    def decide(self, case: Case) -> Decision | None:
+        calls = [c for c in case.calls_named("cross_entropy") if c.input is not None and c.classes > 1]
+        if not calls:
+            return self._by_hand(case)
+        for call in calls:
+            facts = call.input
+            assert facts is not None
+            if facts.origin in ("Softmax", "Sigmoid", "Hardsigmoid"):
+                how = f"the output of {facts.origin.lower()}"
+            elif _probabilities(facts.minimum, facts.rows):
+                how = "each row is at least 0 and sums to 1"
+            else:
+                continue
+            floor = math.log(1 + (call.classes - 1) / math.e)
+            return Found(
+                Level.LIKELY, 0.99, activation_line(case, facts.origin.lower() or "softmax", call.place),
+                [
+                    Evidence("what enters the cross entropy", how, "logits: any real number"),
+                    Evidence("range of it", f"{number(facts.minimum)} to {number(facts.maximum)}"),
+                    Evidence(
+                        f"least loss that {call.classes} classes allow so", number(floor), "0"
+                    ),
+                    Evidence("loss at the end", number(case.last_value)),
+                ],
+                "Remove the softmax before the loss; CrossEntropyLoss applies log-softmax itself.",
+            )
+        facts = calls[0].input
+        assert facts is not None
+        return RuledOut(
+            f"the cross entropy is given logits, from {number(facts.minimum)} to {number(facts.maximum)}"
+            + (f", out of {facts.origin}" if facts.origin else "")
+        )
+
+    def _by_hand(self, case: Case) -> Decision | None:
+        """A log-softmax of a softmax in the graph of a loss written as a formula."""
+        for backward in case.backwards:
+            kinds = [(a.kind, a.depth, a.shape) for a in backward.activations]
+            for first, second in zip(kinds, kinds[1:]):
+                if first[0] == "log_softmax" and second[0] == "softmax" and second[1] == first[1] + 1 and (
+                    first[2] == second[2] and adjacent(backward.head, "LogSoftmax", "Softmax")
+                ):
+                    return Found(
+                        Level.LIKELY, 0.95, activation_line(case, "softmax", backward.place),
+                        [Evidence("order of operations before the loss", "softmax, then log_softmax", "log_softmax only")],
+                        "Remove the softmax: log_softmax takes logits.",
+                    )
+        return None
+
+
+def adjacent(head: list[str], one: str, other: str) -> bool:
+    """Whether ``other`` follows ``one`` in the graph's head with nothing but views between."""
+    if one not in head:
+        return False
+    rest = head[head.index(one) + 1 :]
+    quiet = ("View", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "Permute", "T", "Clone", "Select", "Slice")
+    for name in rest:
+        if name == other:
+            return True
+        if not name.startswith(quiet):
+            return False
+    return False
+
+
+def _probabilities(minimum: float, rows: list[float]) -> bool:
+    return minimum >= 0 and len(rows) == 6 and abs(rows[0] - 1) < ROW_SUM and abs(rows[1] - 1) < ROW_SUM

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import math
+
+from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.case import Case, number
+from flatline.record.source import epoch_loop
+
+# Weights start at about 1/sqrt(fan-in) and have to change by the order of themselves before an output depends on the
+# inputs in a new way. A path (the sum of all update norms) of a tenth of the weights' norm is well short of that.
+PATH = 0.1
+# So few steps that no first-order method gets anywhere, whatever its rate: the widest margin over a linear model
+# solved by ten steps of conjugate gradients.
+STEPS = 10
+
+
+class TooFewSteps(Cause):
+    """Training stopped before it began: a handful of updates, or updates too small to matter.
+
+    What you see
+        The loss has hardly moved from its start.
+
+    What is measured
+        The number of optimizer steps, and the length of the path the weights travelled relative to their size.
+
+    How it is told apart
+        With ``learning-rate-zero`` and ``parameters-not-optimized`` nothing moves at all. With ``no-signal`` more
+        steps would only memorise.
+
+    Experiment
+        The same program run longer: the loss goes on falling.
+
+    Fix
+        More epochs, or smaller batches so that an epoch holds more steps; check that the rate is not tiny.
+
+    References
+        The textbook programs that take one full-batch step an epoch, for two epochs.
+    """
+
+    name = "too-few-steps"
+    row = "S11"
+    title = "too few or too small updates for anything to be learned"
+
+    def decide(self, case: Case) -> Decision | None:
+        steps = case.recording.steps
+        if case.curve is None or steps == 0 or not case.moves:
+            return None
+        if case.has("zero-loss", "near-zero-loss", "non-finite-loss", "rising-loss"):
+            return None
+        path = case.path
+        improved = case.improves or (math.isfinite(case.explained) and case.explained > 0.5)
+        if improved or (steps > STEPS and not path < PATH):
+            return RuledOut(f"{steps} steps moved the weights by {path:.0%} of their size in all")
+        few = steps <= STEPS
+        line = case.optimizer_line if not few else epoch_loop(case.recording, case.backward_line)
+        return Found(
+            Level.LIKELY, 0.85 if few and path < 1 else 0.75, line or case.backward_line,
+            [
+                Evidence("optimizer steps", str(steps), "hundreds, as a rule"),
+                Evidence("path of the weights over their size", f"{path:.1%}", "about 100%"),
+                Evidence("loss, first to last", f"{number(case.first_value)} to {number(case.last_value)}"),
+            ],
+            "Train for more epochs, or use smaller batches so that each epoch takes more steps."
+            if few else "Raise the learning rate: at this rate the weights barely move.",
+        )

@@ -1,0 +1,210 @@
+"""Whether targets can be predicted from inputs at all: tests on the rows that were kept.
+
+A test that finds nothing proves nothing by itself; it says how strong a relation it would have found.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flatline.record.reader import Floats, Recording
+
+MOST_ROWS = 1200
+MOST_FEATURES = 3000
+FOLDS = 5
+# Three kinds of test at one in a thousand each: about one false find in 300 programs without signal.
+SIGNIFICANT = 1e-3
+RANDOM_FEATURES = 256
+
+
+@dataclass
+class Association:
+    """The strongest relation found between inputs and targets.
+
+    ``p`` is the chance of so strong a relation without any (corrected for the number of features tried); ``score``
+    the cross-validated accuracy or R² of the best probe, ``baseline`` what a constant prediction has; ``detectable``
+    the score that would have been found with probability above 0.99.
+    """
+
+    rows: int
+    features: int
+    method: str
+    p: float
+    score: float
+    baseline: float
+    detectable: float
+    classification: bool
+
+    @property
+    def found(self) -> bool:
+        return self.p < SIGNIFICANT
+
+
+def pairs(recording: Recording, evaluation: bool = False) -> tuple[Floats, NDArray[Any]] | None:
+    """Distinct rows of the model's first input, as features, with their targets; None when they do not line up.
+
+    Inputs [N, …] are flattened to [N, d]; integer inputs become counts of values and the value at each position.
+    Targets are [N], or [N, 1], or the class of one-hot rows.
+    """
+    inputs: list[NDArray[Any]] = []
+    targets: list[NDArray[Any]] = []
+    for rows in recording.rows:
+        if rows.gradient == evaluation or rows.target is None or not rows.inputs:
+            continue
+        x, y = rows.inputs[-1] if len(rows.inputs) > 4 else rows.inputs[0], rows.target
+        y = _labels(y)
+        if y is None or x.ndim == 0:
+            continue
+        if x.ndim == 2 and len(y) == x.size and len(y) != len(x):
+            x = x.reshape(-1, 1)
+        if len(x) != len(y):
+            continue
+        inputs.append(x.reshape(len(x), -1))
+        targets.append(y)
+    shapes = {x.shape[1:] for x in inputs}
+    if not inputs or len(shapes) != 1:
+        return None
+    x, y = np.concatenate(inputs), np.concatenate(targets)
+    _, first = np.unique(np.concatenate([x.astype(np.float64), y[:, None]], 1), axis=0, return_index=True)
+    first = np.sort(first)[:MOST_ROWS]
+    return _features(x[first]), y[first]
+
+
+def associate(recording: Recording) -> Association | None:
+    """Tests single features, a ridge probe on the features, and one on random ReLU features.
+
+    None when the kept rows are fewer than 30, do not line up, or have constant targets.
+    """
+    found = pairs(recording)
+    if found is None:
+        return None
+    x, y = found
+    good = np.isfinite(x).all(1) & np.isfinite(y.astype(float))
+    x, y = x[good], y[good]
+    if len(y) < 30 or len(np.unique(y)) < 2:
+        return None
+    if x.shape[1] > MOST_FEATURES:
+        x = x[:, :: math.ceil(x.shape[1] / MOST_FEATURES)]
+    deviation = x.std(0)
+    x = x[:, deviation > 1e-9 * np.maximum(np.abs(x).max(0), 1e-30)]
+    if x.shape[1] == 0:
+        return Association(len(y), 0, "constant inputs", 1.0, 0.0, 0.0, 0.0, True)
+    x = (x - x.mean(0)) / x.std(0)
+    classes = np.unique(y)
+    classification = len(classes) <= max(2, min(64, len(y) // 5)) and np.allclose(y, np.round(y))
+    order = np.random.default_rng(0).permutation(len(y))
+    x, y = x[order], y[order]
+    onehot = (y[:, None] == classes[None]).astype(float) if classification else y[:, None].astype(float)
+    onehot = onehot - onehot.mean(0)
+    best = Association(len(y), x.shape[1], "", 1.0, 0.0, _baseline(y, classification), 0.0, classification)
+    best.detectable = _detectable(len(y), best.baseline, classification)
+    correlation = np.abs(x.T @ onehot) / (len(y) * np.maximum(onehot.std(0), 1e-12))
+    single = min(1.0, _tail(float(correlation.max()) * math.sqrt(len(y))) * correlation.size)
+    _keep(best, "a single feature", single, float(correlation.max()))
+    for method, features in (("a linear probe", x), ("a probe on random features", _random_features(x)),
+                             ("nearest neighbours", None)):
+        predicted = _neighbours(x, onehot) if features is None else _ridge(features, onehot)
+        p, score = _score(predicted, y, classes, onehot, classification, best.baseline)
+        _keep(best, method, p, score)
+    return best
+
+
+def _keep(best: Association, method: str, p: float, score: float) -> None:
+    if p < best.p or not best.method:
+        best.method, best.p, best.score = method, p, score
+
+
+def _labels(y: NDArray[Any]) -> NDArray[Any] | None:
+    if y.ndim == 2 and y.shape[1] == 1:
+        return y[:, 0]
+    if y.ndim == 2 and y.dtype.kind == "f" and np.allclose(y.sum(1), 1) and set(np.unique(y)) <= {0.0, 1.0}:
+        return y.argmax(1)
+    if y.ndim == 2 and y.dtype.kind == "i":
+        return y.reshape(-1)
+    return y if y.ndim == 1 else None
+
+
+def _features(x: NDArray[Any]) -> Floats:
+    if x.dtype.kind != "i":
+        x = x.astype(np.float64)
+        # Textures show in no single pixel: a few summaries of each row stand beside the values themselves.
+        summary = np.stack([x.mean(1), x.std(1), np.abs(np.diff(x, axis=1)).mean(1) if x.shape[1] > 1 else x[:, 0],
+                            x.max(1), x.min(1)], 1)
+        return np.concatenate([x, summary], 1)
+    values = np.unique(x)[:256]
+    parts = [(x == v).mean(1, keepdims=True) for v in values]
+    if x.shape[1] * len(values) <= MOST_FEATURES:
+        parts += [(x == v).astype(np.float64) for v in values]
+    parts.append(x.astype(np.float64))
+    return np.concatenate(parts, 1)
+
+
+def _baseline(y: NDArray[Any], classification: bool) -> float:
+    return float(np.unique(y, return_counts=True)[1].max() / len(y)) if classification else 0.0
+
+
+def _detectable(rows: int, baseline: float, classification: bool) -> float:
+    """The score found with power 0.99 at the significance used: (z_alpha + z_beta) standard errors above chance."""
+    deviations = 3.09 + 2.33
+    if classification:
+        return min(1.0, baseline + deviations * math.sqrt(baseline * (1 - baseline) / rows))
+    return min(1.0, deviations / math.sqrt(rows)) ** 2
+
+
+def _ridge(x: Floats, y: Floats) -> Floats:
+    """Out-of-fold predictions of a ridge regression whose penalty equals the mean feature energy."""
+    predicted = np.zeros_like(y)
+    for fold in range(FOLDS):
+        test = np.arange(len(y)) % FOLDS == fold
+        a, b = x[~test], y[~test]
+        penalty = max(float((a**2).sum()) / min(a.shape), 1e-9) * 0.1
+        if a.shape[1] <= a.shape[0]:
+            weights = np.linalg.solve(a.T @ a + penalty * np.eye(a.shape[1]), a.T @ b)
+        else:
+            weights = a.T @ np.linalg.solve(a @ a.T + penalty * np.eye(a.shape[0]), b)
+        predicted[test] = x[test] @ weights
+    return predicted
+
+
+def _random_features(x: Floats) -> Floats:
+    generator = np.random.default_rng(1)
+    weights = generator.standard_normal((x.shape[1], RANDOM_FEATURES)) / math.sqrt(x.shape[1])
+    features = np.maximum(x @ weights + generator.standard_normal(RANDOM_FEATURES), 0)
+    return features - features.mean(0)
+
+
+def _neighbours(x: Floats, y: Floats) -> Floats:
+    squares = (x**2).sum(1)
+    distance = squares[:, None] + squares[None] - 2 * x @ x.T
+    np.fill_diagonal(distance, np.inf)
+    k = min(7, len(y) - 1)
+    nearest = np.argpartition(distance, k, axis=1)[:, :k]
+    return np.asarray(y[nearest].mean(1))
+
+
+def _score(
+    predicted: Floats, y: NDArray[Any], classes: NDArray[Any], onehot: Floats, classification: bool, baseline: float
+) -> tuple[float, float]:
+    if classification:
+        # Correlation of the predicted scores with the labels does not suffer from unequal classes as accuracy does.
+        right = classes[(predicted + (onehot.mean(0))).argmax(1)] == y
+        accuracy = float(right.mean())
+        z = max(_correlation(predicted[:, i], onehot[:, i]) for i in range(onehot.shape[1])) * math.sqrt(len(y))
+        return min(1.0, _tail(z) / 2 * onehot.shape[1]), accuracy
+    r = _correlation(predicted[:, 0], onehot[:, 0])
+    return _tail(r * math.sqrt(len(y))) / 2, max(r, 0.0) ** 2
+
+
+def _correlation(a: Floats, b: Floats) -> float:
+    scale = float(a.std() * b.std())
+    return float(((a - a.mean()) * (b - b.mean())).mean() / scale) if scale > 0 else 0.0
+
+
+def _tail(z: float) -> float:
+    """Two-sided tail of the normal distribution; 2 for z far below 0, so that half of it is at most 1."""
+    return math.erfc(z / math.sqrt(2))
