@@ -1,4 +1,4 @@
-"""The line at the bottom of the terminal while a program runs; silent when standard error is not a terminal."""
+"""The line at the bottom of the terminal while a program runs; silent when stderr is not a terminal."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 class StatusLine:
     """Draws one dim line below the program's output, and wipes it before the program writes again.
 
-    It is drawn only while the cursor stands at the start of a line: an unfinished line, such as a progress bar or a
-    prompt, is the program's.
+    It is drawn only while the cursor stands at the start of a line: an unfinished line, such as a progress bar or
+    a prompt, is the program's.
     """
 
     def __init__(self, stream: Any) -> None:
@@ -31,7 +31,8 @@ class StatusLine:
         loss = "" if session.last_loss is None else f"   loss {session.last_loss:.6g}"
         text = f"flatline: step {session.step}{loss}"
         try:
-            width = os.get_terminal_size(self._descriptor).columns - 1
+            # A terminal that was never given a size says 0.
+            width = (os.get_terminal_size(self._descriptor).columns or 80) - 1
         except OSError:
             width = 79
         if width < len("flatline: step 0"):

@@ -28,18 +28,22 @@ def tree(file: str) -> ast.Module | None:
     return _TREES[file]
 
 
-def loss_expression(frame: FrameType) -> tuple[str, int, list[tuple[str, torch.Tensor]]]:
-    """The source of the expression behind the scalar that the frame's current line runs backward on.
+class Expression:
+    """A loss formula: its source, its line, the tensors it names, and those behind its predictions."""
 
-    Returns the text, its line, and the tensors that the names in it now hold; ``("", 0, [])`` when there is none.
-    """
+    def __init__(self, text: str, line: int) -> None:
+        self.text = text
+        self.line = line
+        self.named: list[tuple[str, torch.Tensor]] = []
+        self.behind: list[tuple[str, torch.Tensor]] = []
+
+
+def loss_expression(frame: FrameType) -> Expression | None:
+    """The expression behind the scalar that the frame's current line runs backward on; None when there is none."""
     module = tree(frame.f_code.co_filename)
     if module is None:
-        return "", 0, []
-    receiver = _receiver(module, frame.f_lineno)
-    if receiver is None:
-        return "", 0, []
-    expression: ast.expr = receiver
+        return None
+    expression = _receiver(module, frame.f_lineno)
     for _ in range(4):
         if not isinstance(expression, ast.Name):
             break
@@ -47,17 +51,33 @@ def loss_expression(frame: FrameType) -> tuple[str, int, list[tuple[str, torch.T
         if assigned is None:
             break
         expression = assigned
-    if isinstance(expression, ast.Name):
-        return "", 0, []
-    tensors: list[tuple[str, torch.Tensor]] = []
-    names = {**frame.f_globals, **local_values(frame)}
-    for node in ast.walk(expression):
-        if isinstance(node, (ast.Name, ast.Attribute)):
+    if expression is None or isinstance(expression, ast.Name):
+        return None
+    found = Expression(ast.unparse(expression), expression.lineno)
+    _tensors(frame, expression, found.named)
+    for name, _ in list(found.named):
+        assigned = _assignment(module, name, frame.f_lineno) if name.isidentifier() else None
+        if assigned is not None:
+            _tensors(frame, assigned, found.behind)
+    return found
+
+
+def _tensors(frame: FrameType, node: ast.AST, found: list[tuple[str, torch.Tensor]]) -> None:
+    """Collects the tensors that names, attributes and elements (``y[idx]``) in an expression hold now."""
+    if isinstance(node, (ast.Name, ast.Attribute, ast.Subscript)):
+        value = _value(frame, node)
+        if isinstance(value, torch.Tensor):
             text = ast.unparse(node)
-            value = _value(names, node)
-            if isinstance(value, torch.Tensor) and all(text != name for name, _ in tensors):
-                tensors.append((text, value))
-    return ast.unparse(expression), expression.lineno, tensors
+            if all(text != name for name, _ in found):
+                found.append((text, value))
+            return
+        if isinstance(node, ast.Subscript):
+            # What an element is taken by is no part of the formula's data, unless the whole is a prediction.
+            _tensors(frame, node.value, found)
+            _tensors(frame, node.slice, found)
+            return
+    for child in ast.iter_child_nodes(node):
+        _tensors(frame, child, found)
 
 
 def _receiver(module: ast.Module, line: int) -> ast.expr | None:
@@ -90,14 +110,43 @@ def _assignment(module: ast.Module, name: str, line: int) -> ast.expr | None:
     return best
 
 
-def _value(names: dict[str, Any], node: ast.expr) -> Any:
-    """The value of a name or of a dotted name, read without calling anything of the user's."""
+def _value(frame: FrameType, node: ast.expr) -> Any:
+    """The value of a name, a dotted name, or an element of a tensor, without calling anything of the user's."""
     if isinstance(node, ast.Name):
-        return names.get(node.id)
+        if node.id in frame.f_locals:
+            return frame.f_locals[node.id]
+        return frame.f_globals.get(node.id)
     if isinstance(node, ast.Attribute):
-        try:
-            fields = object.__getattribute__(_value(names, node.value), "__dict__")
-        except AttributeError:
-            return None
+        owner = _value(frame, node.value)
+        fields = getattr(owner, "__dict__", None)
         return fields.get(node.attr) if isinstance(fields, dict) else None
+    if isinstance(node, ast.Subscript):
+        owner = _value(frame, node.value)
+        if type(owner) is torch.Tensor and not owner.requires_grad:
+            index = _index(frame, node.slice)
+            return owner[index] if index is not None else None
     return None
+
+
+def _index(frame: FrameType, node: ast.expr) -> Any:
+    """An index that can be read safely: a tensor, a number, or a slice of numbers; else None."""
+    if isinstance(node, ast.Slice):
+        ends = [None if part is None else _number(frame, part) for part in (node.lower, node.upper, node.step)]
+        given = [part for part in (node.lower, node.upper, node.step) if part is not None]
+        return slice(*ends) if sum(e is not None for e in ends) == len(given) else None
+    value = _value(frame, node)
+    return value if type(value) is torch.Tensor or type(value) in (int, slice) else None
+
+
+def _number(frame: FrameType, node: ast.expr) -> int | None:
+    if isinstance(node, ast.Constant) and isinstance(node.value, int):
+        return node.value
+    if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub, ast.Mult)):
+        left, right = _number(frame, node.left), _number(frame, node.right)
+        if left is None or right is None:
+            return None
+        if isinstance(node.op, ast.Add):
+            return left + right
+        return left - right if isinstance(node.op, ast.Sub) else left * right
+    value = _value(frame, node)
+    return value if type(value) is int else None

@@ -35,7 +35,7 @@ class Probes:
         self._criterion = CriterionProbe(session, self._registry, samples)
         self._built = BuiltProbe(session, self._registry)
         self._backward = BackwardProbe(
-            session, self._registry, self._criterion, self._training_began, self._after_step
+            session, self._registry, self._criterion, samples, self._training_began, self._after_step
         )
         self._optimizer = OptimizerProbe(session, self._registry, self._after_step)
         self._forward = ForwardProbe(session, self._registry, samples, self._criterion)

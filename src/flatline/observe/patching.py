@@ -56,7 +56,10 @@ def unseen(wrapper: Callable[..., Any], original: Callable[..., Any]) -> Callabl
     code = getattr(wrapper, "__code__", None)
     if isinstance(code, types.CodeType):
         wrapper.__code__ = code.replace(co_filename=FRAME_NAME)
-    return functools.update_wrapper(wrapper, original)
+    seen = functools.update_wrapper(wrapper, original)
+    # What torch.jit.script compiles in the place of a function that a scripted one calls.
+    seen.__prepare_scriptable__ = lambda: original  # type: ignore[attr-defined]
+    return seen
 
 
 class Looked:

@@ -8,10 +8,12 @@ from typing import Any, Callable
 import torch
 
 from flatline.observe import graph, measure
-from flatline.observe.events import Backward
-from flatline.observe.expression import loss_expression
+from flatline.observe.events import Backward, Update
+from flatline.observe.expression import Expression, loss_expression
 from flatline.observe.patching import Patches, unseen
 from flatline.observe.probes.criterion import CriterionProbe
+from flatline.observe.probes.optimizer import MOST_PARAMETERS, parameter_facts, part
+from flatline.observe.probes.samples import Samples
 from flatline.observe.registry import Registry
 from flatline.observe.session import Session
 
@@ -24,6 +26,7 @@ class BackwardProbe:
         session: Session,
         registry: Registry,
         criterion: CriterionProbe,
+        samples: Samples,
         training_began: Callable[[], None],
         after_step: Callable[[], None],
     ) -> None:
@@ -34,6 +37,9 @@ class BackwardProbe:
         self._criterion = criterion
         self._before = session.guarded("backward", self._observe)
         self._after = session.guarded("backward", self._finished)
+        self._samples = samples
+        self._kept: list[tuple[torch.Tensor, torch.Tensor]] = []
+        self._kept_step = -1
         self._last_step = -1
         self._odd = 0
 
@@ -79,11 +85,10 @@ class BackwardProbe:
         if not (session.sampled or not loss.requires_grad):
             return
         found = graph.walk(loss.grad_fn, measure_activations=not session.checkpointing)
-        text, line = "", 0
-        if user_frame is not None:
-            text, line, named = loss_expression(user_frame)
-            if self._registry.calls_since_backward == 0 and loss.numel() == 1 and named:
-                self._hand_written(loss, text, named, user_frame, line)
+        expression = loss_expression(user_frame) if user_frame is not None else None
+        if expression is not None and self._registry.calls_since_backward == 0 and loss.numel() == 1:
+            self._hand_written(loss, expression, user_frame)
+        self._by_hand(found.leaves)
         reached = {self._registry.parameter(leaf) for leaf in found.leaves}
         owned = {self._registry.parameter(p) for p in self._registry.owned() if p.requires_grad}
         first_since_step = self._last_step != session.step
@@ -95,29 +100,57 @@ class BackwardProbe:
             Backward(
                 tick, session.step, place, value, list(loss.shape), loss.requires_grad, found.head,
                 found.activations, sorted(reached), sorted(owned - reached), found.nodes, found.terms,
-                expression=text, stale=stale,
+                expression=expression.text if expression is not None else "", stale=stale,
             )
         )
 
-    def _hand_written(
-        self, loss: torch.Tensor, text: str, named: list[tuple[str, torch.Tensor]], frame: Any, line: int
-    ) -> None:
+    def _hand_written(self, loss: torch.Tensor, expression: Expression, frame: Any) -> None:
         """Records a loss formula as a criterion: the prediction has a gradient, the target has none."""
-        session = self._session
-        predictions = [(name, t) for name, t in named if t.requires_grad and t.dim() > 0]
-        inputs = {id(t) for t in self._registry.inputs}
-        targets = [(n, t) for n, t in named if not t.requires_grad and t.dim() > 0 and id(t) not in inputs]
-        if not predictions and self._registry.outputs:
-            predictions = [("output", self._registry.outputs[-1])]
-        if not predictions:
+        registry = self._registry
+        named = [(name, t) for name, t in expression.named if t.dim() > 0 and t is not loss]
+        predictions = [(name, t) for name, t in named if t.grad_fn is not None]
+        prediction: tuple[str, torch.Tensor | None] = ("", None)
+        if predictions:
+            prediction = predictions[0]
+        elif registry.outputs:
+            prediction = ("output", registry.outputs[-1])
+        constants = [(n, t) for n, t in named if not t.requires_grad]
+        given = {id(t) for t in registry.inputs}
+        candidates = [pair for pair in constants if id(pair[1]) not in given]
+        output = prediction[1]
+        if output is not None:
+            candidates = [p for p in candidates if p[1].shape[:1] == output.shape[:1]] or candidates
+        # Where inputs and targets stand side by side, as in mse(f(x), y), the target is the smaller of the two.
+        target = min(reversed(candidates), key=lambda p: p[1].numel(), default=("", None))
+        if output is None and target[1] is None:
             return
-        prediction = next(((n, t) for n, t in predictions if t.grad_fn is not None), predictions[0])
-        same = [pair for pair in targets if pair[1].shape[:1] == prediction[1].shape[:1]]
-        target = (same or targets or [("", None)])[-1]
+        if not registry.inputs:
+            behind = [
+                t for _, t in [*constants, *expression.behind]
+                if t is not target[1] and not t.requires_grad and t.dim() > 0
+                and (target[1] is None or t.shape[:1] == target[1].shape[:1])
+            ]
+            for index, tensor in enumerate(behind[:1]):
+                registry.inputs.append(tensor)
+                self._samples.keep(self._session.now(), "input", f"input {index}", tensor)
         self._criterion.observe_values(
-            "expression", prediction[1], target[1], loss, "", {"expression": text, "line": line}, frame,
-            names=[prediction[0], target[0]],
+            "expression", output, target[1], loss, "", {"expression": expression.text, "line": expression.line},
+            frame, names=[prediction[0], target[0]],
         )
+
+    def _by_hand(self, leaves: list[torch.Tensor]) -> None:
+        """Without an optimizer, what happened to the weights between two measured backward passes."""
+        session = self._session
+        if self._registry.live_optimizers:
+            self._kept = []
+            return
+        if self._kept and self._kept_step + 1 == session.step:
+            facts = [parameter_facts(self._registry, p, before) for p, before in self._kept]
+            session.emit(Update(session.now(), self._kept_step, -1, facts))
+        self._kept_step = session.step
+        self._kept = [
+            (p, part(p.detach()).clone()) for p in leaves[:MOST_PARAMETERS] if measure.readable(p)
+        ]
 
     def _finished(self) -> None:
         session = self._session

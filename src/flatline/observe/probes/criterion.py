@@ -147,7 +147,7 @@ class CriterionProbe:
     def observe_values(
         self,
         name: str,
-        input: torch.Tensor,
+        input: torch.Tensor | None,
         target: torch.Tensor | None,
         result: torch.Tensor,
         reduction: str,
@@ -167,7 +167,8 @@ class CriterionProbe:
         value: float | None = None
         if result.numel() == 1 and measure.readable(result):
             value = measure.scalar(result)
-            series.add(tick, session.step, value, input.shape[0] if input.dim() else 1)
+            first = input if input is not None else target
+            series.add(tick, session.step, value, first.shape[0] if first is not None and first.dim() else 1)
         if training:
             self._registry.calls_since_backward += 1
         odd = value is not None and (value == 0.0 or value != value or value in (float("inf"), float("-inf")))
@@ -179,19 +180,27 @@ class CriterionProbe:
         target_facts = measure.facts(target) if target is not None else None
         call = CriterionCall(
             tick, session.step, series.number, name, place, training, reduction,
-            measure.facts(input), target_facts, value, list(result.shape), options, built=built, names=names or [],
+            measure.facts(input) if input is not None else None, target_facts, value, list(result.shape), options,
+            built=built, names=names or [],
         )
-        if name in ("cross_entropy", "nll_loss") and input.dim() >= 1:
-            self._classification(call, input, target, options)
-        elif name in ("binary_cross_entropy", "binary_cross_entropy_with_logits") and target is not None:
-            _binary(call, input, target)
+        if input is not None:
+            self._judge(call, input, target, options)
         if value is None:
             call.result = measure.facts(result, with_counts=False)
-        if name == "nll_loss" and input.dim() > 1 and measure.readable(input):
-            with torch.no_grad():
-                call.exp_rows = [float(v) for v in torch.aminmax(input.exp().sum(1))]
         session.emit(call)
         self._samples.targets(tick, input, target, training)
+
+    def _judge(
+        self, call: CriterionCall, input: torch.Tensor, target: torch.Tensor | None, options: dict[str, Any]
+    ) -> None:
+        """What can be said of an input and its target together: classes, targets that count, right answers."""
+        if call.name in ("cross_entropy", "nll_loss") and input.dim() >= 1:
+            self._classification(call, input, target, options)
+        elif call.name in ("binary_cross_entropy", "binary_cross_entropy_with_logits") and target is not None:
+            _binary(call, input, target)
+        if call.name == "nll_loss" and input.dim() > 1 and measure.readable(input):
+            with torch.no_grad():
+                call.exp_rows = [float(v) for v in torch.aminmax(input.exp().sum(1))]
 
     @staticmethod
     def _classification(

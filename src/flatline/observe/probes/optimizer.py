@@ -104,7 +104,7 @@ class OptimizerProbe:
             session.emit(LearningRate(session.now(), session.step, number, rates, momenta))
         if self._session.sampled:
             self._kept[number] = [
-                (parameter, _part(parameter.detach()).clone())
+                (parameter, part(parameter.detach()).clone())
                 for group in optimizer.param_groups
                 for parameter in group["params"][:MOST_PARAMETERS]
                 if measure.readable(parameter)
@@ -118,27 +118,11 @@ class OptimizerProbe:
         self._steps[number] = self._steps.get(number, 0) + 1
         kept = self._kept.pop(number, None)
         if kept:
-            facts = [self._facts(parameter, before) for parameter, before in kept]
+            facts = [parameter_facts(self._registry, parameter, before) for parameter, before in kept]
             session.emit(Update(session.now(), session.step, number, facts))
         session.step += 1
         self._after_step()
         session.flush()
-
-    def _facts(self, parameter: torch.Tensor, before: torch.Tensor) -> ParameterFacts:
-        with torch.no_grad():
-            after = _part(parameter.detach())
-            change = after - before
-            gradient = parameter.grad
-            has = gradient is not None and measure.readable(gradient)
-            size = float(_part(gradient).float().norm()) if has and gradient is not None else NAN
-            weight, update = float(before.float().norm()), float(change.float().norm())
-            return ParameterFacts(
-                self._registry.parameter(parameter), size, weight, update,
-                moved=not torch.equal(after, before),
-                has_gradient=has,
-                non_finite_gradient=has and size - size != 0,
-                non_finite_weight=not bool(torch.isfinite(after).all()),
-            )
 
     def _counts(self, force: bool) -> None:
         session = self._session
@@ -148,7 +132,25 @@ class OptimizerProbe:
             )
 
 
-def _part(tensor: torch.Tensor) -> torch.Tensor:
+def parameter_facts(registry: Registry, parameter: torch.Tensor, before: torch.Tensor) -> ParameterFacts:
+    """What a step did to a parameter, given the ``part`` of it that was copied before."""
+    with torch.no_grad():
+        after = part(parameter.detach())
+        change = after - before
+        gradient = parameter.grad
+        has = gradient is not None and measure.readable(gradient)
+        size = float(part(gradient).float().norm()) if has and gradient is not None else NAN
+        weight, update = float(before.float().norm()), float(change.float().norm())
+        return ParameterFacts(
+            registry.parameter(parameter), size, weight, update,
+            moved=not torch.equal(after, before),
+            has_gradient=has,
+            non_finite_gradient=has and size - size != 0,
+            non_finite_weight=not bool(torch.isfinite(after).all()),
+        )
+
+
+def part(tensor: torch.Tensor) -> torch.Tensor:
     """At most 65,536 evenly spaced elements: enough to see whether and how far a parameter moves."""
     flat = tensor.reshape(-1)
     stride = -(-flat.numel() // MOST_ELEMENTS_KEPT)

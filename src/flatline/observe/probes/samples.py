@@ -25,7 +25,7 @@ class Samples:
         self._bytes = 0
         self._evaluation_bytes = 0
 
-    def targets(self, tick: int, output: torch.Tensor, target: torch.Tensor | None, training: bool) -> None:
+    def targets(self, tick: int, output: torch.Tensor | None, target: torch.Tensor | None, training: bool) -> None:
         """Called with what a criterion was given; the inputs are those of the top-level modules of this step."""
         for role, tensor in (("output", output), ("target", target)):
             if tensor is not None:
