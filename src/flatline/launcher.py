@@ -11,9 +11,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Any, Callable
+from typing import Any
 
 import click
 
@@ -31,13 +32,16 @@ def new_store(folder: str | None) -> Path:
     rank = os.environ.get("RANK")
     name += f"-rank{rank}.sqlite" if rank else ".sqlite"
     wanted = Path(folder) if folder else Path(".flatline")
-    for parent in (wanted, Path(tempfile.gettempdir()) / "flatline"):
+    for first in (True, False):
         try:
+            parent = wanted if first else Path(tempfile.gettempdir()) / "flatline"
             parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=parent):
-                pass
+            with tempfile.TemporaryFile(dir=parent) as probe:
+                probe.write(b"0")
         except OSError as error:
-            click.echo(f"flatline: cannot write to {parent} ({error.strerror}); using the temporary folder", err=True)
+            reason = error.strerror or str(error)
+            if first:
+                click.echo(f"flatline: cannot write to {wanted} ({reason}); using the temporary folder", err=True)
             continue
         ignore = parent / ".gitignore"
         if not ignore.exists():

@@ -87,7 +87,10 @@ class Recorder:
         self.printed = PrintedProbe(self.session, self.status)
         self.printed.install(self.patches)
         versions = {"python": sys.version.split()[0]}
-        self._started = RunStarted(argv, os.getcwd(), versions, time.time(), int(os.environ.get("RANK", "0")))
+        rank = os.environ.get("RANK", "")
+        self._started = RunStarted(
+            argv, os.getcwd(), versions, time.time(), int(rank) if rank.isdecimal() else 0
+        )
         self.session.emit(self._started)
         self.session.flush(force=True)
         # An open SQLite connection must not be carried into another process: closing it there would disturb ours.
@@ -111,7 +114,7 @@ class Recorder:
             self.status.abandon()
 
     def _exiting(self, original: Any) -> Any:
-        last_words = self.session.guarded("store", lambda: self._write_rest(None))
+        last_words = self.session.guarded("end", lambda: self._write_rest(None))
 
         def _exit(*args: Any, **kwargs: Any) -> Any:
             last_words()
@@ -140,7 +143,7 @@ class Recorder:
             return
         # Python has set this when it showed an error that nothing caught.
         error = getattr(sys, "last_value", None)
-        self.session.guarded("store", lambda: self._write_rest(error))()
+        self.session.guarded("end", lambda: self._write_rest(error))()
         # What runs from here on (``__del__`` methods) meets half-dismantled modules: nothing of ours may be called.
         self.session.active = False
         for remove in (self.patches.remove, self.probes.uninstall if self.probes is not None else None):

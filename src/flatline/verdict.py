@@ -228,7 +228,7 @@ def _summary(
     sight = _sight(recording, symptoms)
     faults = [c for c in causes if c.level != Level.POSSIBLE.value]
     if not recording.backwards and not faults:
-        return "No training was seen: backward never ran." if not sight else sight
+        return sight or "No training was seen: backward never ran."
     if faults:
         first = faults[0]
         where = f" ({first.location.file.rsplit('/', 1)[-1]}:{first.location.line})" if first.location else ""

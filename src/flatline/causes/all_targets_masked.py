@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+import ast
+
 from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
 from flatline.causes.case import CLASSIFICATION, Case, number
+from flatline.observe.events import CriterionCall
+from flatline.record.reader import Line
+from flatline.record.source import SourceFile
 
 
 class AllTargetsMasked(Cause):
@@ -45,7 +50,7 @@ class AllTargetsMasked(Cause):
             return Found(
                 Level.LIKELY if all_zero else Level.POSSIBLE,
                 0.99 if all_zero else 0.6,
-                case.recording.line(first.place),
+                mask_line(case, first) or case.call_line(first),
                 [
                     Evidence(
                         "targets that are not the ignore index",
@@ -65,14 +70,121 @@ class AllTargetsMasked(Cause):
             zero = [b for b in case.backwards if b.step == call.step and b.value == 0]
             if zero:
                 return Found(
-                    Level.LIKELY, 0.95, case.recording.line(zero[0].place),
+                    Level.LIKELY, 0.95, factor_line(case) or case.backward_line,
                     [
                         Evidence("loss of the elements before masking", f"mean {number(facts.mean)}"),
                         Evidence("optimised loss made from them", "0", "above 0: some element counts"),
                     ],
                     "The mask that multiplies the loss is zero everywhere: print mask.sum() for one batch.",
                 )
+        hidden = self._formula(case)
+        if hidden is not None:
+            return hidden
         if calls:
             least = min(c.valid_targets / max(c.target.elements if c.target else 1, 1) for c in calls)
             return RuledOut(f"at least {least:.0%} of the targets of every measured batch count")
         return None
+
+    def _formula(self, case: Case) -> Decision | None:
+        """A loss of 0 out of log-probabilities that are all clearly below 0: every element was multiplied away."""
+        zero = [b for b in case.backwards if b.value == 0 and b.activations]
+        if not zero or len(zero) < len(case.backwards) / 2:
+            return None
+        for backward in zero[:3]:
+            first = backward.activations[0]
+            size = first.shape[first.dimension] if first.dimension is not None and first.dimension < len(first.shape) else 0
+            if first.kind == "log_softmax" and size > 1 and first.maximum < -CERTAIN and "Mul" in backward.head[:6]:
+                return Found(
+                    Level.LIKELY, 0.95, factor_line(case) or case.criterion_line,
+                    [
+                        Evidence("log-probabilities before masking", f"at most {number(first.maximum)}", "below 0"),
+                        Evidence("optimised loss made from them", "0", "above 0: some element counts"),
+                    ],
+                    "The mask that multiplies the log-probabilities is zero everywhere: print mask.sum() for one batch, "
+                    "and the targets it is made from.",
+                )
+        return None
+
+
+# Log-probabilities are float32: anything beyond a few units in the last place of 1 is a probability below 1.
+CERTAIN = 1e-5
+
+
+def mask_line(case: Case, call: CriterionCall) -> Line | None:
+    """The statement that writes the ignore index into the targets, when the source shows one."""
+    ignored = call.options.get("ignore_index")
+    here = case.recording.line(call.place)
+    if here is None or ignored is None:
+        return None
+    found: list[Line] = []
+    for file in case.recording.sources:
+        source = SourceFile(case.recording, file)
+        names = {str(ignored)}
+        for node in source.nodes():
+            if isinstance(node, ast.Assign) and ast.unparse(node.value) == str(ignored):
+                names |= {ast.unparse(t) for t in node.targets}
+        for node in source.nodes():
+            if not isinstance(node, (ast.Assign, ast.AugAssign, ast.Expr, ast.Return)) or node.value is None:
+                continue
+            writes = ast.unparse(node.value)
+            if writes in names and not (isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript)):
+                continue
+            if file == here.file and node.lineno <= here.line <= (node.end_lineno or node.lineno):
+                continue
+            used = {ast.unparse(part) for part in ast.walk(node.value) if isinstance(part, (ast.Name, ast.Constant,
+                                                                                            ast.Attribute, ast.UnaryOp))}
+            if used & names and not _compares(node.value, names) and _fills(node):
+                found.append(source.line(node.lineno))
+    return found[-1] if found else None
+
+
+def _compares(value: ast.expr, names: set[str]) -> bool:
+    """Whether the ignore index is only compared with, as in ``labels != IGNORE``."""
+    compared = [
+        part for node in ast.walk(value) if isinstance(node, ast.Compare)
+        for part in ast.walk(node) if isinstance(part, ast.expr) and ast.unparse(part) in names
+    ]
+    total = [part for part in ast.walk(value) if isinstance(part, ast.expr) and ast.unparse(part) in names]
+    return bool(compared) and len(compared) == len(total)
+
+
+def _fills(node: ast.stmt) -> bool:
+    """Whether a statement puts a value into many elements: ``t[m] = v``, ``[v] * n``, ``full``, ``masked_fill`` …"""
+    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
+        return True
+    text = ast.unparse(node)
+    words = ("] *", "full(", "full_like(", "masked_fill", "where(", "fill_(", "append(", "+= [", "new_full", "pad")
+    return any(word in text for word in words) and "Loss(" not in text and "cross_entropy(" not in text
+
+
+def factor_line(case: Case) -> Line | None:
+    """Where the factor that multiplies a loss element by element gets its value: the mask in ``(loss * mask).sum()``."""
+    line = case.criterion_line
+    if line is None:
+        return None
+    recording = case.recording
+    places = {c.place for c in case.calls}
+    criterion_lines = {x.line for x in (recording.line(p) for p in places) if x is not None}
+    source = SourceFile(recording, line.file)
+    for node in source.nodes():
+        if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Mult):
+            continue
+        for side in (node.right, node.left):
+            if not isinstance(side, ast.Name):
+                continue
+            made = [s for s in source.assignments(side.id) if s.lineno <= node.lineno]
+            if made and made[-1].lineno not in criterion_lines and _mask_like(made[-1]):
+                # A mask of targets that are wrong themselves: the targets are what has to change.
+                value = getattr(made[-1], "value", None)
+                for part in ast.walk(value) if value is not None else []:
+                    if isinstance(part, ast.Compare) and isinstance(part.left, ast.Name):
+                        behind = [s for s in source.assignments(part.left.id) if s.lineno < made[-1].lineno]
+                        if behind and isinstance(getattr(behind[-1], "value", None), ast.Subscript):
+                            return source.line(behind[-1].lineno)
+                return source.line(made[-1].lineno)
+    return None
+
+
+def _mask_like(statement: ast.stmt) -> bool:
+    value = getattr(statement, "value", None)
+    return value is not None and any(isinstance(n, ast.Compare) for n in ast.walk(value))

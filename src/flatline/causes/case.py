@@ -14,6 +14,7 @@ from flatline.record.chance import BINARY, CLASSIFICATION, Chance, chance_level,
 from flatline.record.matching import Match, match
 from flatline.record.printed import printed_losses
 from flatline.record.reader import Curve, Floats, Line, Recording
+from flatline.record.source import update_line
 from flatline.symptoms.base import Symptom
 
 # A printed loss conventionally has four decimals; below half a unit of the last one it reads 0.0000.
@@ -90,9 +91,19 @@ class Case:
     @cached_property
     def explained(self) -> float:
         """Share of the chance loss that training has removed at the end (McFadden's R², or R² for squares)."""
-        if self.chance is None or self.chance.value <= 0 or not math.isfinite(self.last_value):
+        main = self.main_call
+        curve = self.recording.curve(main.series) if main is not None else None
+        if self.chance is None or self.chance.value <= 0 or curve is None or not len(curve):
             return math.nan
-        return 1 - self.last_value / self.chance.value
+        # The criterion's own values: what is optimised may be a multiple of them, or have further terms.
+        return 1 - float(np.mean(curve.values[-max(1, len(curve) // 10) :])) / self.chance.value
+
+    @cached_property
+    def stuck(self) -> bool:
+        """Whether training has achieved next to nothing: under a tenth of the chance loss, or of the first loss."""
+        if math.isfinite(self.explained):
+            return self.explained < 0.1
+        return not self.improves
 
     # steps -----------------------------------------------------------------------------------------------------
 
@@ -194,7 +205,20 @@ class Case:
 
     @property
     def criterion_line(self) -> Line | None:
-        return self.recording.line(self.main_call.place) if self.main_call is not None else self.backward_line
+        return self.call_line(self.main_call) if self.main_call is not None else self.backward_line
+
+    def call_line(self, call: e.CriterionCall) -> Line | None:
+        """The line that computes a loss: where the criterion is called, or where the formula stands."""
+        line = self.recording.line(call.place)
+        formula = call.options.get("line")
+        if line is not None and isinstance(formula, int) and formula > 0:
+            return self.recording.line_at(line.file, formula, line.function)
+        return line
+
+    @property
+    def rate_line(self) -> Line | None:
+        """Where the learning rate is applied: the optimizer's constructor, or the update written by hand."""
+        return self.optimizer_line or update_line(self.recording, self.backward_line) or self.backward_line
 
     @property
     def backward_line(self) -> Line | None:

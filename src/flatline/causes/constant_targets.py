@@ -5,8 +5,9 @@ import math
 from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
 from flatline.causes.case import BINARY, CLASSIFICATION, REGRESSION, Case, number
 from flatline.observe.events import CriterionCall
+from flatline.record.provenance import origin_line
 from flatline.record.reader import Line
-from flatline.record.source import argument_name, origin_line
+from flatline.record.source import argument_name
 
 # Chance that every measured batch is pure though the order is random; one in a million, as for a five-sigma find.
 CHANCE_OF_ORDER = 1e-6

@@ -54,6 +54,9 @@ class GraphCut(Cause):
             if forward.gradient:
                 used |= set(forward.called)
         reached = {p for b in case.backwards for p in b.reached}
+        if not case.recording.all(Forward) and len(case.recording.optimizers) == 1:
+            # Plain tensors as weights: no module call says which took part, so those the optimizer holds count.
+            used = set(held)
         lost = {p for p in (held & used) - reached if case.recording.parameters[p].requires_grad}
         if not lost:
             return RuledOut(f"backward reaches all {len(held & used) or len(reached)} parameters that took part")

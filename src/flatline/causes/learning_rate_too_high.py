@@ -67,13 +67,19 @@ class LearningRateTooHigh(Cause):
             fast = largest > UPDATE_RATIO or grew or rise > 10
             level = Level.LIKELY if fast else Level.POSSIBLE
             evidence.append(Evidence("greatest loss over first loss", f"{rise:.3g}", "1"))
-            return Found(level, 0.93 if fast else 0.5, case.optimizer_line or case.backward_line, evidence, fix)
+            return Found(level, 0.93 if fast else 0.5, case.rate_line, evidence, fix)
         if largest > UPDATE_RATIO and case.has("chance-plateau") and len(values) > FIRST:
-            return Found(Level.LIKELY, 0.85, case.optimizer_line or case.backward_line, evidence, fix)
+            return Found(Level.LIKELY, 0.85, case.rate_line, evidence, fix)
         bounce = self._bounce(case)
-        if largest > UPDATE_RATIO and bounce > 1 and not case.has("near-zero-loss", "zero-loss") and not case.improves:
+        worse = math.isfinite(case.explained) and case.explained < 0 and len(values) > FIRST
+        if largest > UPDATE_RATIO and worse:
+            evidence.append(
+                Evidence("loss at the end over the loss of a constant prediction", f"{1 - case.explained:.3g}", "below 1")
+            )
+            return Found(Level.LIKELY, 0.85, case.rate_line, evidence, fix)
+        if largest > UPDATE_RATIO and bounce > 1 and not case.has("near-zero-loss", "zero-loss") and case.stuck:
             evidence.append(Evidence("typical change per step over net change", f"{bounce:.3g}", "below 1"))
-            return Found(Level.LIKELY, 0.8, case.optimizer_line or case.backward_line, evidence, fix)
+            return Found(Level.LIKELY, 0.8, case.rate_line, evidence, fix)
         shown = f", updates are {number(ratio)} of the weights" if math.isfinite(ratio) else ""
         return RuledOut(f"the loss does not rise after the first updates{shown}")
 

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import ast
 import math
+
+import numpy as np
 
 from flatline.causes.base import Cause, Decision, Evidence, Expected, Found, Level, RuledOut
 from flatline.causes.case import CLASSIFICATION, PRINTS_AS_ZERO, Case, number
 from flatline.observe.events import ModelSeen, ParametersWritten
 from flatline.record.reader import Line
+from flatline.record.source import SourceFile
 
 # A hundredth of the chance loss before any update: the model is right with odds of 99 to 1 without training.
 SHARE = 0.01
@@ -51,14 +55,14 @@ class LuckyInitialization(Cause):
         unit = case.chance.what if case.chance is not None else "the targets' own spread"
         if not tiny:
             return RuledOut(f"the loss before any update is {number(start)}, not 0 ({unit}: {number(scale)})")
-        if main.classes == 1 or main.valid_targets == 0 or case.gradients_vanish or len(case.label_counts) == 1:
-            return RuledOut("the zero at step 0 does not depend on the weights")
+        if main.classes == 1 or main.valid_targets == 0 or len(case.label_counts) == 1 or not self._fits(case):
+            return RuledOut("the zero at step 0 does not come from outputs that match their targets")
         if case.curve.values[0] != main.value and main.value is not None and abs(main.value) > 10 * abs(start):
             return RuledOut("the criterion itself is not small at step 0")
         if scale <= 0:
             return None
         loaded = [w for w in case.recording.all(ParametersWritten) if w.operation == "load_state_dict"]
-        if loaded and loaded[-1].step > 0 or (loaded and self._trained_before(case)):
+        if (loaded and loaded[-1].step > 0) or (loaded and self._trained_before(case)):
             return Expected("training starts from loaded weights that already fit", case.recording.line(loaded[-1].place))
         samples = main.target.shape[0] if main.target is not None and main.target.shape else 0
         evidence = [
@@ -84,13 +88,41 @@ class LuckyInitialization(Cause):
         return target.deviation**2 if case.main_call and case.main_call.name != "l1_loss" else target.deviation
 
     @staticmethod
+    def _fits(case: Case) -> bool:
+        """Whether the first outputs, as kept, really match varied targets: equal within a tenth of the targets'
+        deviation (a hundredth of their variance), or the right class in every row."""
+        rows = next((r for r in case.recording.rows if r.gradient and r.target is not None), None)
+        if rows is None or rows.output is None or rows.target is None:
+            return False
+        output, target = rows.output, rows.target
+        if target.dtype.kind == "i" and output.ndim == target.ndim + 1 and output.shape[1] > 1:
+            return bool(np.mean(output.argmax(1) == target) > 1 - SHARE)
+        if output.size != target.size or target.std() == 0:
+            return False
+        output, target = output.reshape(-1), target.reshape(-1)
+        binary = case.main_call is not None and case.main_call.name.startswith("binary_cross_entropy")
+        if binary:
+            middle = 0.0 if case.main_call and case.main_call.name.endswith("logits") else 0.5
+            return bool(np.mean((output > middle) == (target > 0.5)) > 1 - SHARE)
+        return bool(np.mean((output - target) ** 2) < SHARE * target.var())
+
+    @staticmethod
     def _trained_before(case: Case) -> bool:
         return len(case.recording.optimised) > 1
 
     @staticmethod
     def _line(case: Case) -> Line | None:
-        written = case.recording.all(ParametersWritten)
-        if written:
-            return case.recording.line(written[-1].place)
-        models = case.recording.all(ModelSeen)
-        return case.recording.line(models[0].place) if models else case.backward_line
+        recording = case.recording
+        written = recording.all(ParametersWritten)
+        planted = [w for w in written if w.operation in ("copy_", "__setitem__", "load_state_dict")] or written
+        if planted:
+            return recording.line(planted[0].place)
+        line = case.criterion_line
+        if not recording.all(ModelSeen) and line is not None:
+            source = SourceFile(recording, line.file)
+            for node in source.nodes():
+                made = isinstance(node, ast.Assign) and "requires_grad" in ast.unparse(node.value)
+                if made and isinstance(node, ast.Assign):
+                    return source.line(node.lineno)
+        models = recording.all(ModelSeen)
+        return recording.line(models[0].place) if models else line

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from flatline.causes.activations import activation_line
 from flatline.causes.base import Cause, Decision, Evidence, Expected, Found, Level, RuledOut
 from flatline.causes.case import CLASSIFICATION, Case, number
 
@@ -37,22 +38,22 @@ class OneClassSoftmax(Cause):
         calls = [c for c in case.calls_named(*CLASSIFICATION) if c.classes >= 1]
         single = [c for c in calls if c.classes == 1 and c.name == "cross_entropy"]
         if single and not _contrast(single[0].input):
-            return self._found(case, single[0].place, f"input of shape {tuple(single[0].input.shape)}"  # type: ignore[union-attr]
-                               if single[0].input else "1 class", single[0].value)
+            facts = single[0].input
+            shape = f"input of shape {tuple(facts.shape)}" if facts is not None else "1 class"
+            return self._found(case, single[0].place, shape, single[0].value)
         for backward in case.backwards:
             for activation in backward.activations:
                 size = _size(activation.shape, activation.dimension)
                 if activation.kind in ("softmax", "log_softmax") and size == 1 and activation.depth <= 2:
-                    line = case.recording.line(case.main_call.place if case.main_call else backward.place)
                     text = f"{activation.kind} over dimension {activation.dimension} of shape {tuple(activation.shape)}"
                     if backward.value == 0:
-                        return self._found(case, line and backward.place, text, backward.value)
+                        return self._found(case, backward.place, text, backward.value, activation.kind)
         if calls:
             return RuledOut(f"the cross entropy sees {calls[0].classes} classes")
         return None
 
-    def _found(self, case: Case, place: int | None, shape: str, value: float | None) -> Decision:
-        line = case.recording.line(place)
+    def _found(self, case: Case, place: int | None, shape: str, value: float | None, kind: str = "") -> Decision:
+        line = activation_line(case, kind, place) if kind else case.recording.line(place)
         others = [b for b in case.backwards if b.value not in (None, 0.0)]
         if others and (value or 0) == 0:
             return Expected(

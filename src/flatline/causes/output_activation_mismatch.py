@@ -81,14 +81,12 @@ class OutputActivationMismatch(Cause):
                     case, call, f"{number(facts.minimum)} to {number(facts.maximum)}", "probabilities, 0 to 1",
                     "Apply a sigmoid to the output, or use BCEWithLogitsLoss on the linear output.", 0.99,
                 )
-            size = facts.shape[-1] if facts.shape else 0
             if facts.origin == "Softmax" and facts.minimum == facts.maximum == 1.0:
                 return self._found(
                     case, call, f"1 for every sample (softmax of shape {tuple(facts.shape)} over one value)",
                     "probabilities that depend on the input",
                     "A softmax over one output is always 1: use a sigmoid, or BCEWithLogitsLoss.", 0.99, "softmax",
                 )
-            del size
         if call.name == "nll_loss" and call.exp_rows:
             least, most = call.exp_rows
             if abs(least - 1) > ROW_SUM or abs(most - 1) > ROW_SUM:
@@ -146,8 +144,7 @@ class OutputActivationMismatch(Cause):
             for activation in backward.activations:
                 if activation.kind == "log" and activation.minimum < 0 and activation.depth <= 3:
                     return Found(
-                        Level.LIKELY, 0.9, case.recording.line(backward.place) if case.main_call is None
-                        else case.criterion_line,
+                        Level.LIKELY, 0.9, case.criterion_line,
                         [Evidence("argument of log in the loss", f"{number(activation.minimum)} to "
                                   f"{number(activation.maximum)}", "probabilities, above 0")],
                         "Apply a sigmoid or softmax to the output first, or use a loss that takes logits.",
@@ -158,7 +155,7 @@ class OutputActivationMismatch(Cause):
         self, case: Case, call: CriterionCall, measured: str, expected: str, fix: str, confidence: float,
         kind: str = "",
     ) -> Found:
-        line = activation_line(case, kind, call.place) if kind else case.recording.line(call.place)
+        line = activation_line(case, kind, call.place) if kind else case.call_line(call)
         evidence = [Evidence(f"what enters {call.name}", measured, expected)]
         if call.error is not None:
             evidence.append(Evidence("the criterion refused it", call.error.splitlines()[0][:160]))

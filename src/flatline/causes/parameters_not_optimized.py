@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import ast
+
 from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
 from flatline.causes.case import Case
 from flatline.observe.events import Forward, ParametersWritten
 from flatline.record.reader import Line
+from flatline.record.source import SourceFile
 
 
 class ParametersNotOptimized(Cause):
@@ -39,8 +42,10 @@ class ParametersNotOptimized(Cause):
 
     def decide(self, case: Case) -> Decision | None:
         backwards = [b for b in case.backwards if b.requires_grad]
-        if not backwards or not case.recording.optimizers:
+        if not backwards:
             return None
+        if not case.recording.optimizers:
+            return self._by_hand(case)
         recording = case.recording
         if not case.stepped:
             return Found(
@@ -75,6 +80,21 @@ class ParametersNotOptimized(Cause):
             Level.LIKELY if sure or stuck else Level.POSSIBLE, 0.97 if sure else 0.8, line, evidence,
             "Keep the layers in nn.ModuleList so that parameters() finds them." if loose
             else "Build the optimizer from the parameters of the model that the loss is computed with.",
+        )
+
+    def _by_hand(self, case: Case) -> Decision | None:
+        """Weights that the program moves itself, and that do not move."""
+        if not case.updates or not case.has("constant-loss"):
+            return None
+        if case.moves or all(p.gradient == 0 for u in case.updates for p in u.parameters):
+            return RuledOut("the program moves its weights by hand, and they move")
+        return Found(
+            Level.LIKELY, 0.95, case.rate_line,
+            [
+                Evidence("weights that changed between backward passes", "0", "all"),
+                Evidence("optimizer", "none: the program updates its weights by hand"),
+            ],
+            "Change the weights in place (p -= lr * p.grad under no_grad); p = p - … only binds a new name.",
         )
 
     def _stale(self, case: Case) -> Found | None:
@@ -126,4 +146,14 @@ class ParametersNotOptimized(Cause):
     @staticmethod
     def _built(case: Case, loose: set[int]) -> Line | None:
         places = [case.recording.parameters[p].place for p in sorted(loose)]
-        return next((case.recording.line(p) for p in places if p is not None), case.optimizer_line)
+        line = next((case.recording.line(p) for p in places if p is not None), None)
+        if line is None:
+            return case.optimizer_line
+        # `self.layers.append(Linear(…))`: the plain list itself is what has to change.
+        source = SourceFile(case.recording, line.file)
+        for call in source.calls_of("append"):
+            if call.lineno <= line.line <= (call.end_lineno or call.lineno) and isinstance(call.func, ast.Attribute):
+                made = source.assignments(ast.unparse(call.func.value))
+                if made:
+                    return source.line(made[0].lineno)
+        return line

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import ast
 import math
 
 from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut, Untested
 from flatline.causes.case import PRINTS_AS_ZERO, Case, number
 from flatline.record.matching import Match
+from flatline.record.provenance import made_at
 from flatline.record.reader import Line
 from flatline.record.source import SourceFile
 
@@ -96,29 +98,21 @@ class ReportingBug(Cause):
 
     @staticmethod
     def _line(case: Case, found: Match) -> Line | None:
-        """Where the printed name gets its wrong value, when that is one statement; else where it is printed."""
+        """Where the printed value is divided wrongly, as far as the source tells; else where it is printed."""
         line = case.recording.line(found.printed.place)
-        if line is None:
-            return None
-        if found.factor == "zero":
+        if line is None or found.factor == "zero" or "/" in line.source:
             return line
         source = SourceFile(case.recording, line.file)
-        import ast
-
-        names: list[str] = []
-        for node in source.nodes():
-            if isinstance(node, ast.Call) and node.lineno <= line.line <= (node.end_lineno or node.lineno):
-                names += [
-                    ast.unparse(part) for part in ast.walk(node)
-                    if isinstance(part, (ast.Name, ast.Attribute)) and "loss" in ast.unparse(part).lower()
-                ]
-        if "/" in line.source:
-            return line
-        for name in dict.fromkeys(names):
-            divisions = [
-                s for s in source.assignments(name)
-                if s.lineno <= line.line and "/" in ast.unparse(s)
-            ]
-            if divisions:
-                return source.line(divisions[-1].lineno)
+        written = [
+            node for node in source.nodes()
+            if isinstance(node, ast.Call) and node.lineno <= line.line <= (node.end_lineno or node.lineno)
+        ]
+        for call in written:
+            parts: list[ast.expr] = [*call.args]
+            for text in [a for a in call.args if isinstance(a, ast.JoinedStr)]:
+                parts += [v.value for v in text.values if isinstance(v, ast.FormattedValue)]
+            for part in parts:
+                for made in made_at(case.recording, line, ast.unparse(part)):
+                    if "/" in made.source and "http" not in made.source:
+                        return made
         return line

@@ -13,6 +13,8 @@ SHARE = 0.5
 # Standard normal pre-activations, which the usual initialisations aim at, put tanh beyond 0.99 when |x| > 2.65:
 # 0.8 % of units. Anything under this is an ordinary layer.
 ORDINARY = 0.2
+# At nine units in ten, two such layers pass the gradient of one path in a hundred.
+DEEP_SHARE = 0.9
 EARLY_STEPS = 3
 
 
@@ -45,32 +47,28 @@ class SaturatedActivations(Cause):
     title = "hidden units are stuck at the rails of their activation"
 
     def decide(self, case: Case) -> Decision | None:
-        worst: Activation | None = None
-        checked = 0
-        for backward in case.backwards:
-            if backward.step >= EARLY_STEPS:
-                break
-            outermost = min((a.depth for a in backward.activations if a.kind in ("sigmoid", "tanh", "softmax",
-                                                                              "log_softmax")), default=0)
-            for activation in backward.activations:
-                if activation.kind not in ("sigmoid", "tanh") or not math.isfinite(activation.saturated):
-                    continue
-                checked += 1
-                hidden = activation.depth > outermost or activation.shape != _output_shape(case)
-                if hidden and (worst is None or activation.saturated > worst.saturated):
-                    worst = activation
+        # An untrained output has no reason to be at its rails either, so at the very first step outputs count too.
+        early = [
+            (a, a.depth == 1 and a.shape == _output_shape(case))
+            for b in case.backwards if b.step < EARLY_STEPS for a in b.activations
+            if a.kind in ("sigmoid", "tanh") and math.isfinite(a.saturated)
+        ]
+        hidden = [a for a, output in early if not output]
+        outputs = [a for a, output in early if output][:1]
+        worst: Activation | None = max(hidden, key=lambda a: a.saturated, default=None)
+        if outputs and case.stuck and outputs[0].saturated > max(SHARE, worst.saturated if worst else 0.0):
+            worst = outputs[0]
         if worst is None:
             return RuledOut("no hidden sigmoid or tanh lies between the loss and the weights") if case.backwards else None
         if worst.saturated <= SHARE:
             return RuledOut(
-                f"at most {worst.saturated:.1%} of the units of a hidden {worst.kind} are at its rails in the first steps"
-                if checked else "no saturating activation was measured"
+                f"at most {worst.saturated:.1%} of the units of a {worst.kind} are at its rails in the first steps"
             )
-        stuck = case.has("chance-plateau", "constant-loss", "nothing-moves") or not case.improves
+        stuck = case.stuck or (worst.saturated > DEEP_SHARE and not case.explained > 0.5 and not case.improves)
         inputs = _input_scale(case)
         evidence = [
             Evidence(
-                f"units of a hidden {worst.kind} at its rails, first steps", f"{worst.saturated:.0%}",
+                f"units of a {worst.kind} at its rails, first steps", f"{worst.saturated:.0%}",
                 f"under {ORDINARY:.0%}",
             ),
             Evidence("loss, first to last", f"{number(case.first_value)} to {number(case.last_value)}"),
@@ -87,17 +85,15 @@ class SaturatedActivations(Cause):
     @staticmethod
     def _line(case: Case, kind: str, inputs: float | None) -> Line | None:
         from flatline.causes.activations import activation_line
-        from flatline.observe.events import Forward, ParametersWritten
-        from flatline.record.source import SourceFile, argument_name, origin_line
+        from flatline.observe.events import Forward
+        from flatline.record.provenance import origin_line
+        from flatline.record.source import SourceFile, input_text
 
         recording = case.recording
         forwards = recording.all(Forward)
         line = recording.line(forwards[0].place) if forwards else case.backward_line
         if inputs is not None and inputs > 10:
-            return origin_line(recording, line, argument_name(recording, line, 0)) or line
-        written = recording.all(ParametersWritten)
-        if written:
-            return recording.line(written[-1].place)
+            return origin_line(recording, line, input_text(recording, line)) or line
         for file in recording.sources:
             source = SourceFile(recording, file)
             for name in ("normal_", "uniform_", "constant_"):
@@ -114,6 +110,10 @@ def _output_shape(case: Case) -> list[int]:
 def _input_scale(case: Case) -> float | None:
     from flatline.observe.events import Forward
 
+    for rows in case.recording.rows[:1]:
+        for kept in rows.inputs[:1]:
+            if kept.dtype.kind == "f" and kept.size:
+                return float(abs(kept).max())
     for forward in case.recording.all(Forward):
         for facts in forward.inputs:
             if facts.dtype.startswith("float") and math.isfinite(facts.maximum):

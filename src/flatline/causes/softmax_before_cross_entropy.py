@@ -9,6 +9,8 @@ from flatline.causes.case import Case, number
 # A row of float32 probabilities sums to 1 within a few units in the last place for each of its terms; 1e-4 is far
 # above that and far below what a row of logits would do by chance in every sample of a batch.
 ROW_SUM = 1e-4
+# One measured step could lie in a narrow range by chance; the whole run of a model that learns does not.
+PASSES = 10
 
 
 class SoftmaxBeforeCrossEntropy(Cause):
@@ -75,6 +77,9 @@ class SoftmaxBeforeCrossEntropy(Cause):
 
     def _by_hand(self, case: Case) -> Decision | None:
         """A log-softmax of a softmax in the graph of a loss written as a formula."""
+        confined = self._confined(case)
+        if confined is not None:
+            return confined
         for backward in case.backwards:
             kinds = [(a.kind, a.depth, a.shape) for a in backward.activations]
             for first, second in zip(kinds, kinds[1:]):
@@ -87,6 +92,31 @@ class SoftmaxBeforeCrossEntropy(Cause):
                         "Remove the softmax: log_softmax takes logits.",
                     )
         return None
+
+
+    def _confined(self, case: Case) -> Decision | None:
+        """Log-softmax of a quotient that always stays where log-softmax of probabilities must be."""
+        found = [
+            (b, a) for b in case.backwards for a in b.activations
+            if a.kind == "log_softmax" and a.depth == 1 and a.dimension is not None and a.dimension < len(a.shape)
+        ]
+        if len(found) < PASSES or not all(adjacent(b.head, "LogSoftmax", "Div") for b, _ in found):
+            return None
+        classes = found[0][1].shape[found[0][1].dimension or 0]
+        # Probabilities lie in [0, 1], so the log-softmax lies between that of (0, 1, 0, …) and that of (1, 0, …).
+        low, high = -math.log(math.e + classes - 1), 1 - math.log(math.e + classes - 1)
+        if classes < 2 or any(a.minimum < low - ROW_SUM or a.maximum > high + ROW_SUM for _, a in found):
+            return None
+        return Found(
+            Level.LIKELY, 0.9, activation_line(case, "softmax", found[0][0].place),
+            [
+                Evidence("range of the log-softmax over the whole run",
+                         f"{number(min(a.minimum for _, a in found))} to {number(max(a.maximum for _, a in found))}",
+                         f"unbounded; of probabilities, {number(low)} to {number(high)}"),
+                Evidence("what enters the log-softmax", "a quotient, as of exp(z) by its sum", "logits"),
+            ],
+            "Remove the softmax before the loss: log_softmax takes logits.",
+        )
 
 
 def adjacent(head: list[str], one: str, other: str) -> bool:

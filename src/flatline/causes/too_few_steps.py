@@ -4,7 +4,7 @@ import math
 
 from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
 from flatline.causes.case import Case, number
-from flatline.record.source import epoch_loop
+from flatline.record.source import steps_limit
 
 # Weights start at about 1/sqrt(fan-in) and have to change by the order of themselves before an output depends on the
 # inputs in a new way. A path (the sum of all update norms) of a tenth of the weights' norm is well short of that.
@@ -48,11 +48,11 @@ class TooFewSteps(Cause):
         if case.has("zero-loss", "near-zero-loss", "non-finite-loss", "rising-loss"):
             return None
         path = case.path
-        improved = case.improves or (math.isfinite(case.explained) and case.explained > 0.5)
+        improved = not case.stuck and (case.improves or (math.isfinite(case.explained) and case.explained > 0.5))
         if improved or (steps > STEPS and not path < PATH):
             return RuledOut(f"{steps} steps moved the weights by {path:.0%} of their size in all")
         few = steps <= STEPS
-        line = case.optimizer_line if not few else epoch_loop(case.recording, case.backward_line)
+        line = case.rate_line if not few else steps_limit(case.recording, case.backward_line)
         return Found(
             Level.LIKELY, 0.85 if few and path < 1 else 0.75, line or case.backward_line,
             [

@@ -13,8 +13,6 @@ from typing import Any
 
 import torch
 
-from flatline.observe.location import local_values
-
 _TREES: dict[str, ast.Module | None] = {}
 
 

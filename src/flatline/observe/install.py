@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 import types
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any, Callable
+from typing import Any
 
 import torch
 import torch.jit._builtins
@@ -62,6 +63,13 @@ class Probes:
         self._forward.stop()
         self._optimizer.uninstall()
         self._patches.remove()
+
+    def announce(self, item: torch.nn.Module | torch.optim.Optimizer | None) -> None:
+        """Makes a model or optimizer known that was made before the probes were installed."""
+        if isinstance(item, torch.optim.Optimizer):
+            self._optimizer.announce(item, None)
+        elif item is not None:
+            self._registry.model(item)
 
     def _training_began(self) -> None:
         owned = list(self._registry.owned())

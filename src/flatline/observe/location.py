@@ -6,8 +6,9 @@ import linecache
 import os
 import sys
 import sysconfig
+from collections.abc import Callable
 from types import CodeType, FrameType
-from typing import Any, Callable
+from typing import Any
 
 from flatline.observe.events import Event, Place, Source
 

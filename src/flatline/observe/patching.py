@@ -7,8 +7,8 @@ import sys
 import threading
 import traceback
 import types
-from collections.abc import Iterator
-from typing import Any, Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from flatline.observe.location import FRAME_NAME, PACKAGE
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from array import array
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Callable
+from typing import Any
 
 from flatline.observe.events import Cost, Event, Points, ProbeFailed, Series
 from flatline.observe.location import Locator

@@ -56,8 +56,7 @@ def pairs(recording: Recording, evaluation: bool = False) -> tuple[Floats, NDArr
     for rows in recording.rows:
         if rows.gradient == evaluation or rows.target is None or not rows.inputs:
             continue
-        x, y = rows.inputs[-1] if len(rows.inputs) > 4 else rows.inputs[0], rows.target
-        y = _labels(y)
+        x, y = rows.inputs[0], _labels(rows.target)
         if y is None or x.ndim == 0:
             continue
         if x.ndim == 2 and len(y) == x.size and len(y) != len(x):
@@ -123,7 +122,7 @@ def _labels(y: NDArray[Any]) -> NDArray[Any] | None:
     if y.ndim == 2 and y.shape[1] == 1:
         return y[:, 0]
     if y.ndim == 2 and y.dtype.kind == "f" and np.allclose(y.sum(1), 1) and set(np.unique(y)) <= {0.0, 1.0}:
-        return y.argmax(1)
+        return np.asarray(y.argmax(1))
     if y.ndim == 2 and y.dtype.kind == "i":
         return y.reshape(-1)
     return y if y.ndim == 1 else None
@@ -175,7 +174,7 @@ def _random_features(x: Floats) -> Floats:
     generator = np.random.default_rng(1)
     weights = generator.standard_normal((x.shape[1], RANDOM_FEATURES)) / math.sqrt(x.shape[1])
     features = np.maximum(x @ weights + generator.standard_normal(RANDOM_FEATURES), 0)
-    return features - features.mean(0)
+    return np.asarray(features - features.mean(0))
 
 
 def _neighbours(x: Floats, y: Floats) -> Floats:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flatline.observe.events import CriterionCall
+from flatline.observe.events import Backward, CriterionCall
 from flatline.record.reader import Curve, Recording
 
 CLASSIFICATION = ("cross_entropy", "nll_loss")
@@ -76,7 +76,7 @@ def chance_level(recording: Recording) -> Chance | None:
         if len(counts) == 2:
             return Chance(entropy(counts), "the entropy of the labels", 2)
         return Chance(math.log(2), "ln 2", 2)
-    if main.name == "mse_loss":
+    if main.name == "mse_loss" or is_squared_error(recording, main):
         same = [c for c in recording.calls if c.series == main.series and c.target is not None]
         means = [c.target.mean for c in same if c.target is not None and math.isfinite(c.target.mean)]
         squares = [
@@ -96,3 +96,13 @@ def optimises_main(recording: Recording, curve: Curve) -> bool:
     if criterion is None or not len(criterion) or not len(curve):
         return False
     return bool(np.isclose(criterion.values[0], curve.values[0], rtol=1e-4, equal_nan=True))
+
+
+def is_squared_error(recording: Recording, call: CriterionCall) -> bool:
+    """Whether a loss written as a formula is the mean of squared differences, by the head of its autograd graph."""
+    if call.name != "expression":
+        return False
+    backward = next((b for b in recording.all(Backward) if b.tick >= call.tick - 2 and b.step == call.step), None)
+    if backward is None or len(backward.head) < 3 or backward.head[0] != "Mean":
+        return False
+    return backward.head[1] in ("Pow", "Square", "Mul") and backward.head[2] in ("Sub", "Squeeze")

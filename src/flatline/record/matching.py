@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,8 @@ MOST_NUMBERS = 120
 SHARE = 0.9
 # Values are float32 as a rule: sums of n of them in another order differ by a few units of 2^-24, relative.
 RELATIVE = 2e-5
+# Half a unit of the fourth decimal, the conventional number of decimals of a printed loss.
+VISIBLE = 5e-5
 
 
 @dataclass
@@ -167,8 +170,10 @@ def _wrong_factor(
         if all(w.number.value == 0 for w in windows) and any(np.any(~np.isfinite(w.since)) for w in windows):
             return Match(printed, False, "0 in place of a non-finite loss", curve, true, 0.0, "non-finite")
         return None
-    if all(w.number.value == 0 for w in usable) and all(
-        abs(float(np.mean(w.since))) > w.number.resolution for w in usable
+    # Printed 0 throughout: beyond the rounding at least once, and everywhere a loss that four decimals would show.
+    means = [abs(float(np.mean(w.since))) for w in usable]
+    if all(w.number.value == 0 for w in usable) and all(m > VISIBLE for m in means) and any(
+        m > w.number.resolution for m, w in zip(means, usable)
     ):
         return Match(printed, False, "0", curve, true, 0.0, "zero")
     for name, compute in _mistakes(recording):
@@ -206,6 +211,6 @@ def _mistakes(recording: Recording) -> Iterator[tuple[str, Compute]]:
         )
 
 
-def _over(value: float, divisor: float) -> float:
+def _over(value: float | np.floating[Any], divisor: float | np.floating[Any]) -> float:
     # With a divisor of one the mistake makes no difference and explains nothing.
     return float(value) / float(divisor) if divisor > 1 else math.nan

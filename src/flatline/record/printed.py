@@ -68,7 +68,7 @@ def resolution(text: str) -> float:
     (5e-05, 0.5, 5e-05)
     """
     mantissa, _, exponent = text.lower().lstrip("+-").partition("e")
-    if not mantissa or not mantissa[0].isdigit() and mantissa[0] != ".":
+    if not mantissa or (not mantissa[0].isdigit() and mantissa[0] != "."):
         return 0.0
     decimals = len(mantissa.partition(".")[2])
     return float(f"5e{int(exponent or 0) - decimals - 1}")

@@ -65,9 +65,7 @@ class SourceFile:
             targets: list[ast.expr] = []
             if isinstance(node, ast.Assign):
                 targets = node.targets
-            elif isinstance(node, (ast.AugAssign, ast.AnnAssign)):
-                targets = [node.target]
-            elif isinstance(node, ast.For):
+            elif isinstance(node, (ast.AugAssign, ast.AnnAssign)) or isinstance(node, ast.For):
                 targets = [node.target]
             for target in targets:
                 if any(ast.unparse(part) == name for part in _parts(target)):
@@ -150,99 +148,74 @@ def argument_name(recording: Recording, line: Line | None, position: int) -> str
     return None
 
 
-def origin_line(recording: Recording, line: Line | None, name: str | None, depth: int = 6) -> Line | None:
-    """Where the data behind a name were made: follows assignments, loops over loaders, and TensorDataset arguments.
+def input_text(recording: Recording, line: Line | None) -> str | None:
+    """The source of what a model is given on a line: the first argument of the innermost call with plain data.
 
-    ``criterion(out, y)`` → ``for x, y in loader`` → ``loader = DataLoader(TensorDataset(X, Y))`` → ``Y = …``.
-    None when the trail is lost.
+    ``criterion(net(x[a:b]), y)`` gives ``x[a:b]``.
     """
-    if line is None or name is None:
+    if line is None:
         return None
     source = SourceFile(recording, line.file)
-    best: Line | None = None
-    seen: set[str] = set()
-    limit = line.line
-    for _ in range(depth):
-        name = _base(name) if name is not None else None
-        if name is None or name in seen:
-            break
-        seen.add(name)
-        statements = [s for s in source.assignments(name) if s.lineno <= limit] or source.assignments(name)
-        if not statements:
-            break
-        statement = statements[-1]
-        if isinstance(statement, ast.For):
-            name = _loop_source(source, statement, name)
+    best: tuple[int, str] | None = None
+    for node in source.nodes():
+        if not (isinstance(node, ast.Call) and node.lineno <= line.line <= (node.end_lineno or node.lineno)):
             continue
-        value = getattr(statement, "value", None)
-        best = source.line(statement.lineno)
-        limit = statement.lineno
-        if not isinstance(value, ast.expr):
-            break
-        following = _passed_through(value)
-        if following is None:
-            break
-        name = following
-    return best
+        argument = node.args[0] if node.args else None
+        if not isinstance(argument, (ast.Name, ast.Subscript, ast.Attribute)) or _last_name(node.func) in _NOT_MODELS:
+            continue
+        width = (node.end_col_offset or 0) - node.col_offset
+        if best is None or width < best[0]:
+            best = (width, ast.unparse(argument))
+    return best[1] if best is not None else None
 
 
-def _base(name: str) -> str | None:
-    """The variable behind ``y.float()``, ``y[i]``, ``y.to(device)``."""
-    try:
-        node: ast.expr = ast.parse(name, mode="eval").body
-    except SyntaxError:
+_NOT_MODELS = {
+    "len", "range", "float", "int", "print", "sum", "mean", "zip", "enumerate", "arange", "append", "item", "to",
+    "view", "reshape", "log", "exp", "sqrt", "softmax", "log_softmax", "sigmoid", "tanh", "relu",
+}
+
+
+def update_line(recording: Recording, line: Line | None) -> Line | None:
+    """Where the program moves its weights by hand: the first statement that subtracts something with ``.grad``."""
+    if line is None:
         return None
-    while True:
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            node = node.func.value
-        elif isinstance(node, ast.Subscript):
-            node = node.value
-        elif isinstance(node, (ast.Name, ast.Attribute)):
-            return ast.unparse(node)
-        else:
-            return None
-
-
-def _loop_source(source: SourceFile, loop: ast.For, name: str) -> str | None:
-    """What feeds ``name`` in ``for x, y in loader``: the dataset's argument of the same position, when it is seen."""
-    position = next(
-        (i for i, part in enumerate(_parts(loop.target)) if ast.unparse(part) == name), 0
-    )
-    feeder: ast.expr | None = loop.iter
-    for _ in range(5):
-        if isinstance(feeder, ast.Call):
-            called = _last_name(feeder.func)
-            if called == "enumerate" and feeder.args:
-                feeder, position = feeder.args[0], max(position - 1, 0)
-            elif called in ("TensorDataset", "zip") and len(feeder.args) > position:
-                return ast.unparse(feeder.args[position])
-            elif feeder.args:
-                feeder = feeder.args[0]
-            else:
-                return None
-        elif isinstance(feeder, (ast.Name, ast.Attribute)):
-            statements = source.assignments(ast.unparse(feeder))
-            if not statements:
-                return None
-            feeder = getattr(statements[-1], "value", None)
-        else:
-            return None
+    source = SourceFile(recording, line.file)
+    for node in source.nodes():
+        if isinstance(node, (ast.AugAssign, ast.Assign)) and ".grad" in ast.unparse(node.value):
+            return source.line(node.lineno)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and ".grad" in ast.unparse(node.value):
+            if _last_name(node.value.func) in ("sub_", "add_", "copy_"):
+                return source.line(node.lineno)
     return None
 
 
-def _passed_through(value: ast.expr) -> str | None:
-    """The name whose data a value merely passes on: ``torch.tensor(y)``, ``y.long()``, ``y[order]``; else None."""
-    if isinstance(value, (ast.Name, ast.Attribute, ast.Subscript)):
-        return _base(ast.unparse(value))
-    if isinstance(value, ast.Call):
-        called = _last_name(value.func)
-        if called in ("tensor", "as_tensor", "from_numpy", "asarray", "array", "LongTensor", "FloatTensor"):
-            if value.args and isinstance(value.args[0], (ast.Name, ast.Attribute)):
-                return ast.unparse(value.args[0])
-            if value.args and isinstance(value.args[0], ast.Call):
-                return _passed_through(value.args[0])
-        if called in ("float", "long", "to", "clone", "unsqueeze", "view", "reshape", "squeeze", "cpu", "astype"):
-            if isinstance(value.func, ast.Attribute) and isinstance(value.func.value, (ast.Name, ast.Call)):
-                inner = value.func.value
-                return ast.unparse(inner) if isinstance(inner, ast.Name) else _passed_through(inner)
-    return None
+def steps_limit(recording: Recording, line: Line | None) -> Line | None:
+    """What bounds the number of steps: a condition that ends the loop or guards the step, else the epoch loop.
+
+    When the number of passes is a parameter of the function that trains, the call that passes it.
+    """
+    if line is None:
+        return None
+    source = SourceFile(recording, line.file)
+    loops = source.loops_around(line.line)
+    function = source.function_around(line.line)
+    if function is not None:
+        loops = [loop for loop in loops if loop.lineno >= function.lineno]
+    for loop in loops:
+        for node in ast.walk(loop):
+            if isinstance(node, ast.If):
+                ends = any(isinstance(part, (ast.Break, ast.Return)) for part in node.body)
+                guards = any(
+                    isinstance(part, ast.Call) and _last_name(part.func) == "step" for part in ast.walk(node)
+                )
+                if ends or guards:
+                    return source.line(node.lineno)
+    if loops and function is not None and isinstance(loops[0], ast.For):
+        parameters = {a.arg for a in function.args.args}
+        if parameters & {n.id for n in ast.walk(loops[0].iter) if isinstance(n, ast.Name)}:
+            called = ast.unparse(loops[0].iter)
+            if "range" in called:
+                calls = source.calls_of(function.name)
+                if calls:
+                    return source.line(calls[0].lineno)
+    return epoch_loop(recording, line)

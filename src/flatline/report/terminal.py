@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import os
-from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
@@ -91,17 +91,13 @@ def _line(label: str, text: str, style: str = "") -> Text:
 
 def as_text(verdict: Verdict, width: int = 100) -> str:
     """The terminal report as plain text of a given width."""
-    console = Console(width=width, no_color=True, highlight=False, record=True, file=_Nowhere())
+    console = Console(width=width, no_color=True, highlight=False, record=True, file=io.StringIO())
     show(verdict, console)
     return console.export_text()
 
 
-class _Nowhere:
-    def write(self, text: str) -> int:
-        return len(text)
-
-    def flush(self) -> None:
-        pass
-
-    def __getattr__(self, name: str) -> Any:
-        raise AttributeError(name)
+def as_html(verdict: Verdict, width: int = 100) -> str:
+    """The terminal report as an HTML fragment, for notebooks; everything that came from the program is escaped."""
+    console = Console(width=width, highlight=False, record=True, file=io.StringIO())
+    show(verdict, console)
+    return console.export_html(inline_styles=True, code_format="<pre>{code}</pre>")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from flatline.record.chance import chance_level, optimises_main
 from flatline.record.reader import Recording
 from flatline.symptoms.base import Symptom
 
@@ -17,6 +18,7 @@ WINDOW = 5
 
 def detect(recording: Recording) -> list[Symptom]:
     found: list[Symptom] = []
+    chance = chance_level(recording)
     for curve in recording.optimised:
         values = curve.values
         finite = np.isfinite(values)
@@ -28,7 +30,10 @@ def detect(recording: Recording) -> list[Symptom]:
         if len(values) < 2 * window:
             continue
         smooth = np.convolve(values, np.ones(window) / window, mode="valid")
-        base = max(float(smooth[0]) if window > 1 else float(values[0]), float(values[0]))
+        if chance is not None and chance.value > 0 and optimises_main(recording, curve):
+            base = max(float(values[0]), chance.value)
+        else:
+            base = max(float(smooth[0]), float(values[0]))
         later = smooth[1:]
         if len(later) == 0:
             continue

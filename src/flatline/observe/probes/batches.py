@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import weakref
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import torch.utils.data as data
 from torch.utils.data.dataloader import _BaseDataLoaderIter

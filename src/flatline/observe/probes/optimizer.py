@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch.optim.optimizer import (
@@ -74,9 +75,10 @@ class OptimizerProbe:
             handle.remove()
 
     def _observe_created(self, optimizer: torch.optim.Optimizer, frame: Any) -> None:
-        self._announce(optimizer, builder_frame(self._session.locator, optimizer, frame))
+        self.announce(optimizer, builder_frame(self._session.locator, optimizer, frame))
 
-    def _announce(self, optimizer: torch.optim.Optimizer, frame: Any) -> int:
+    def announce(self, optimizer: torch.optim.Optimizer, frame: Any) -> int:
+        """The number of an optimizer; it is recorded the first time, with the line that made it when that is known."""
         number, new = self._registry.optimizers.add(optimizer)
         if new:
             session = self._session
@@ -95,7 +97,7 @@ class OptimizerProbe:
         return number
 
     def _observe_before(self, optimizer: torch.optim.Optimizer) -> None:
-        number = self._announce(optimizer, None)
+        number = self.announce(optimizer, None)
         rates = [float(group.get("lr", NAN)) for group in optimizer.param_groups]
         momenta = [_momentum(group) for group in optimizer.param_groups]
         if self._rates.get(number) != (rates, momenta):

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import sys
 import types
-from typing import TYPE_CHECKING, Any, Callable
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from flatline.observe.events import Printed
 from flatline.observe.location import local_values

@@ -1,0 +1,114 @@
+"""Watching from inside a program or a notebook: ``with flatline.watch(model, optimizer): …``."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from flatline.observe.events import RunEnded, RunStarted
+from flatline.observe.install import Probes
+from flatline.observe.patching import Patches
+from flatline.observe.probes.printed import PrintedProbe
+from flatline.observe.session import Session
+from flatline.record.store import Writer
+
+if TYPE_CHECKING:
+    from flatline.verdict import Verdict
+
+
+class watch:
+    """Watches the training inside a ``with`` block and diagnoses it.
+
+    Args:
+        model: the module that is trained. Optional: what is called and optimised is found anyway; naming it lets
+            parameters carry its names from the start.
+        optimizer: an optimizer that was made before the block; one made inside is seen by itself.
+        store: where to keep the record; a temporary file when None.
+        show: whether to print the report when the block ends.
+
+    ``verdict`` is the :class:`flatline.verdict.Verdict` once the block has ended. An exception raised in the block
+    passes through untouched; what was recorded until then is diagnosed.
+
+    >>> import torch
+    >>> model = torch.nn.Linear(4, 1)
+    >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    >>> with watch(model, optimizer, show=False) as watched:
+    ...     for _ in range(3):
+    ...         loss = torch.nn.functional.cross_entropy(model(torch.ones(8, 4)), torch.zeros(8, dtype=torch.long))
+    ...         optimizer.zero_grad()
+    ...         loss.backward()
+    ...         optimizer.step()
+    >>> watched.verdict.causes[0].name
+    'one-class-softmax'
+    """
+
+    verdict: Verdict
+
+    def __init__(
+        self,
+        model: torch.nn.Module | None = None,
+        optimizer: torch.optim.Optimizer | list[torch.optim.Optimizer] | None = None,
+        *,
+        store: str | Path | None = None,
+        show: bool = True,
+    ) -> None:
+        self._model = model
+        self._optimizers = optimizer if isinstance(optimizer, list) else [optimizer] if optimizer is not None else []
+        self._show = show
+        self._temporary = None if store is not None else tempfile.TemporaryDirectory(prefix="flatline-")
+        self.store = Path(store) if store is not None else Path(self._temporary.name) / "run.sqlite"  # type: ignore[union-attr]
+
+    def __enter__(self) -> watch:
+        self._writer = Writer(str(self.store))
+        frame = sys._getframe(1)
+        home = os.path.dirname(os.path.abspath(frame.f_code.co_filename))
+        self._session = Session(self._writer.write, home if os.path.isdir(home) else None)
+        self._patches = Patches()
+        self._printed = PrintedProbe(self._session)
+        self._printed.install(self._patches)
+        versions = {"python": sys.version.split()[0], "torch": str(torch.__version__)}
+        self._session.emit(
+            RunStarted(list(sys.argv), os.getcwd(), versions, time.time(), int(os.environ.get("RANK", "0")),
+                       torch.initial_seed())
+        )
+        self._probes = Probes(self._session)
+        self._probes.install()
+        for item in self._optimizers:
+            self._session.guarded("optimizer", lambda item=item: self._probes.announce(item))()
+        if self._model is not None:
+            self._session.guarded("forward", lambda: self._probes.announce(self._model))()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        from flatline.record.reader import read
+        from flatline.report.terminal import show
+        from flatline.verdict import diagnose
+
+        session = self._session
+        session.guarded("printed", self._printed.finish)()
+        session.emit(
+            RunEnded(session.now(), session.step, kind.__name__ if kind else None, str(error) if error else None, None)
+        )
+        session.stop()
+        self._probes.uninstall()
+        self._patches.remove()
+        self._writer.close()
+        self.verdict = diagnose(read(self.store))
+        if self._temporary is not None:
+            self._temporary.cleanup()
+        if self._show:
+            show(self.verdict)
+
+    def _repr_html_(self) -> Any:
+        from flatline.report.terminal import as_html
+
+        return as_html(self.verdict) if hasattr(self, "verdict") else None
