@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 CASES = Path(__file__).parent / "cases"
+EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
 @dataclass
@@ -38,7 +39,8 @@ class Case:
 
     @property
     def name(self) -> str:
-        return f"{self.path.parent.name}/{self.path.stem}"
+        folder = "textbook" if self.path.stem.startswith("textbook") else self.path.parent.name
+        return f"{folder}/{self.path.stem}"
 
     @property
     def healthy(self) -> bool:
@@ -77,7 +79,7 @@ def load(path: Path) -> Case:
 
 
 def cases(filters: list[str] | None = None) -> list[Case]:
-    paths = sorted(CASES.glob("*/*.py"))
+    paths = sorted([*CASES.glob("*/*.py"), *EXAMPLES.glob("textbook_*.py")])
     found = [load(p) for p in paths if p.stem.startswith(("faulty_", "healthy_", "textbook_"))]
     return [c for c in found if not filters or any(f in c.name for f in filters)]
 

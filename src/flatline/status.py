@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from flatline.observe.session import Session
+
+class Progress(Protocol):
+    """What the line shows; the session of the probes is one."""
+
+    step: int
+    last_loss: float | None
 
 
 class StatusLine:
@@ -25,7 +29,7 @@ class StatusLine:
     def possible(self) -> bool:
         return self._descriptor is not None
 
-    def update(self, session: Session) -> None:
+    def update(self, session: Progress) -> None:
         if self._descriptor is None or self._open_line:
             return
         loss = "" if session.last_loss is None else f"   loss {session.last_loss:.6g}"
