@@ -6,6 +6,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+
 from runs import Ended, assert_same, recording, write
 
 TRAIN = """
@@ -69,7 +70,8 @@ LOOKS = {
             depth += 1
         print(depth)
     """,
-    "threads": "import threading, signal; print([t.name for t in threading.enumerate()], threading.excepthook is threading.__excepthook__)\n"
+    "threads": "import threading, signal; print([t.name for t in threading.enumerate()])\n"
+    "print(threading.excepthook is threading.__excepthook__)\n"
     "print(signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM), signal.pthread_sigmask(0, []))\n",
     "descriptors": "import os; print(sorted(set(os.listdir('/proc/self/fd')) & set('012')), os.getcwd(), os.listdir())",
     "its source": """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from runs import assert_same, recording, write
 
 HEAD = """
@@ -27,7 +28,8 @@ HEAD = """
             for name, value in sorted(module.state_dict().items()):
                 digest.update(name.encode() + value.detach().double().numpy().tobytes())
         print(digest.hexdigest(), hashlib.sha256(torch.get_rng_state().numpy().tobytes()).hexdigest())
-        print(hashlib.sha256(repr(random.getstate()).encode()).hexdigest(), numpy.random.get_state()[1].sum(), numpy.random.get_state()[2])
+        print(hashlib.sha256(repr(random.getstate()).encode()).hexdigest())
+        print(numpy.random.get_state()[1].sum(), numpy.random.get_state()[2])
         print("losses", losses)
 
     def step(optimizer, loss):

@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from runs import environment, needs_posix, runs_folder, write
 
 from flatline.verdict import Verdict, from_json
+from runs import environment, needs_posix, runs_folder, write
 
 pytestmark = needs_posix
 

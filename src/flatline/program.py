@@ -47,7 +47,7 @@ class _AfterTorch:
             self._callback()
         else:
             # The program may try again, for example with another library path.
-            sys.meta_path.insert(0, self)  # type: ignore[arg-type]
+            sys.meta_path.insert(0, self)
 
 
 class _Loader:
@@ -105,7 +105,7 @@ class Recorder:
         if "torch" in sys.modules:
             self.torch_imported()
         else:
-            sys.meta_path.insert(0, _AfterTorch(self.torch_imported))  # type: ignore[arg-type]
+            sys.meta_path.insert(0, _AfterTorch(self.torch_imported))
 
     def _forked(self) -> None:
         self.session.abandon()
@@ -114,10 +114,10 @@ class Recorder:
             self.status.abandon()
 
     def _exiting(self, original: Any) -> Any:
-        last_words = self.session.guarded("end", lambda: self._write_rest(None))
+        last_words = self._write_rest
 
         def _exit(*args: Any, **kwargs: Any) -> Any:
-            last_words()
+            last_words(None)
             return original(*args, **kwargs)
 
         return unseen(_exit, original)
@@ -142,8 +142,7 @@ class Recorder:
         if os.getpid() != self._process:
             return
         # Python has set this when it showed an error that nothing caught.
-        error = getattr(sys, "last_value", None)
-        self.session.guarded("end", lambda: self._write_rest(error))()
+        self._write_rest(getattr(sys, "last_value", None))
         # What runs from here on (``__del__`` methods) meets half-dismantled modules: nothing of ours may be called.
         self.session.active = False
         for remove in (self.patches.remove, self.probes.uninstall if self.probes is not None else None):
@@ -155,8 +154,16 @@ class Recorder:
                 continue
 
     def _write_rest(self, error: BaseException | None) -> None:
+        guarded = self.session.guarded
+        # Each on its own: what one cannot say must not keep the others from being written.
+        guarded("printed", self.printed.finish)()
+        guarded("end", self._tell_the_end)(error)
+        if self.status is not None:
+            self.status.clear()
+        guarded("end", self.session.flush)(force=True)
+
+    def _tell_the_end(self, error: BaseException | None) -> None:
         session = self.session
-        self.printed.finish()
         place = None
         trace: types.TracebackType | None = error.__traceback__ if error is not None else None
         while trace is not None:
@@ -175,9 +182,6 @@ class Recorder:
             # ``__str__`` of the program's own error class.
             message = None
         session.emit(RunEnded(session.now(), session.step, name, message, place))
-        if self.status is not None:
-            self.status.clear()
-        session.flush(force=True)
 
 
 def start(settings: dict[str, str]) -> Recorder:

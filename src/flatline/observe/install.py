@@ -121,7 +121,7 @@ def _every_operation_watched() -> bool:
 
 def _past_functions() -> AbstractContextManager[Any]:
     """Tensor subclasses and function modes of the program's are not told of our operations."""
-    shield: AbstractContextManager[Any] = torch._C.DisableTorchFunction()  # type: ignore[assignment]
+    shield: AbstractContextManager[Any] = torch._C.DisableTorchFunction()
     return shield
 
 

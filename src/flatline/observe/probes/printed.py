@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import types
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flatline.observe.events import Printed
@@ -40,9 +41,7 @@ class PrintedProbe:
         for name in ("stdout", "stderr"):
             stream = getattr(sys, name, None)
             if stream is not None and hasattr(stream, "__dict__"):
-                patches.replace(
-                    stream, "write", lambda original, name=name, stream=stream: self._write(name, stream, original)
-                )
+                patches.replace(stream, "write", partial(self._write, name, stream))
                 if self._status is not None:
                     patches.replace(stream, "flush", self._flush)
 
