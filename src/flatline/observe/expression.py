@@ -13,6 +13,8 @@ from typing import Any
 
 import torch
 
+from flatline.observe.location import local_values
+
 _TREES: dict[str, ast.Module | None] = {}
 
 
@@ -52,18 +54,20 @@ def loss_expression(frame: FrameType) -> Expression | None:
     if expression is None or isinstance(expression, ast.Name):
         return None
     found = Expression(ast.unparse(expression), expression.lineno)
-    _tensors(frame, expression, found.named)
+    # Read once: what the frame's names hold must not be kept alive by our looking.
+    names = {**frame.f_globals, **local_values(frame)}
+    _tensors(names, expression, found.named)
     for name, _ in list(found.named):
         assigned = _assignment(module, name, frame.f_lineno) if name.isidentifier() else None
         if assigned is not None:
-            _tensors(frame, assigned, found.behind)
+            _tensors(names, assigned, found.behind)
     return found
 
 
-def _tensors(frame: FrameType, node: ast.AST, found: list[tuple[str, torch.Tensor]]) -> None:
+def _tensors(names: dict[str, Any], node: ast.AST, found: list[tuple[str, torch.Tensor]]) -> None:
     """Collects the tensors that names, attributes and elements (``y[idx]``) in an expression hold now."""
     if isinstance(node, (ast.Name, ast.Attribute, ast.Subscript)):
-        value = _value(frame, node)
+        value = _value(names, node)
         if isinstance(value, torch.Tensor):
             text = ast.unparse(node)
             if all(text != name for name, _ in found):
@@ -71,11 +75,11 @@ def _tensors(frame: FrameType, node: ast.AST, found: list[tuple[str, torch.Tenso
             return
         if isinstance(node, ast.Subscript):
             # What an element is taken by is no part of the formula's data, unless the whole is a prediction.
-            _tensors(frame, node.value, found)
-            _tensors(frame, node.slice, found)
+            _tensors(names, node.value, found)
+            _tensors(names, node.slice, found)
             return
     for child in ast.iter_child_nodes(node):
-        _tensors(frame, child, found)
+        _tensors(names, child, found)
 
 
 def _receiver(module: ast.Module, line: int) -> ast.expr | None:
@@ -108,43 +112,43 @@ def _assignment(module: ast.Module, name: str, line: int) -> ast.expr | None:
     return best
 
 
-def _value(frame: FrameType, node: ast.expr) -> Any:
+def _value(names: dict[str, Any], node: ast.expr) -> Any:
     """The value of a name, a dotted name, or an element of a tensor, without calling anything of the user's."""
     if isinstance(node, ast.Name):
-        if node.id in frame.f_locals:
-            return frame.f_locals[node.id]
-        return frame.f_globals.get(node.id)
+        return names.get(node.id)
     if isinstance(node, ast.Attribute):
-        owner = _value(frame, node.value)
-        fields = getattr(owner, "__dict__", None)
+        try:
+            fields = object.__getattribute__(_value(names, node.value), "__dict__")
+        except AttributeError:
+            return None
         return fields.get(node.attr) if isinstance(fields, dict) else None
     if isinstance(node, ast.Subscript):
-        owner = _value(frame, node.value)
+        owner = _value(names, node.value)
         if type(owner) is torch.Tensor and not owner.requires_grad:
-            index = _index(frame, node.slice)
+            index = _index(names, node.slice)
             return owner[index] if index is not None else None
     return None
 
 
-def _index(frame: FrameType, node: ast.expr) -> Any:
+def _index(names: dict[str, Any], node: ast.expr) -> Any:
     """An index that can be read safely: a tensor, a number, or a slice of numbers; else None."""
     if isinstance(node, ast.Slice):
-        ends = [None if part is None else _number(frame, part) for part in (node.lower, node.upper, node.step)]
+        ends = [None if part is None else _number(names, part) for part in (node.lower, node.upper, node.step)]
         given = [part for part in (node.lower, node.upper, node.step) if part is not None]
         return slice(*ends) if sum(e is not None for e in ends) == len(given) else None
-    value = _value(frame, node)
+    value = _value(names, node)
     return value if type(value) is torch.Tensor or type(value) in (int, slice) else None
 
 
-def _number(frame: FrameType, node: ast.expr) -> int | None:
+def _number(names: dict[str, Any], node: ast.expr) -> int | None:
     if isinstance(node, ast.Constant) and isinstance(node.value, int):
         return node.value
     if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub, ast.Mult)):
-        left, right = _number(frame, node.left), _number(frame, node.right)
+        left, right = _number(names, node.left), _number(names, node.right)
         if left is None or right is None:
             return None
         if isinstance(node.op, ast.Add):
             return left + right
         return left - right if isinstance(node.op, ast.Sub) else left * right
-    value = _value(frame, node)
+    value = _value(names, node)
     return value if type(value) is int else None

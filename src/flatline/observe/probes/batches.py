@@ -113,7 +113,7 @@ class BatchesProbe:
                 first = first[0]
             if isinstance(first, dict) and first:
                 first = next(iter(first.values()))
-            shape = getattr(first, "shape", ())
+            shape: Any = getattr(first, "shape", ())
             epoch.samples += int(shape[0]) if len(shape) else 1
 
     def _observe_ended(self, iterator: Any, exhausted: bool = True) -> None:

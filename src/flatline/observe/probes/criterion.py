@@ -17,6 +17,7 @@ import torch.nn.functional as F
 
 from flatline.observe import measure
 from flatline.observe.events import CriterionCall, TensorFacts
+from flatline.observe.location import local_values
 from flatline.observe.patching import Patches, unseen
 from flatline.observe.probes.samples import Samples
 from flatline.observe.registry import Registry
@@ -126,7 +127,7 @@ class CriterionProbe:
             options["input_lengths"] = _small_list(arguments.get("input_lengths"))
             options["target_lengths"] = _small_list(arguments.get("target_lengths"))
         reduction = arguments.get("reduction", parameters["reduction"].default)
-        module = frame.f_locals.get("self") if frame.f_code.co_name == "forward" else None
+        module = local_values(frame).get("self") if frame.f_code.co_name == "forward" else None
         built = self._registry.built.get(module) if isinstance(module, torch.nn.Module) else None
         self.observe_values(name, tensors[0], target, result, str(reduction), options, frame, built)
 
