@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from flatline.causes.base import Decision, Evidence, Expected, Found, Level, RuledOut, Untested, catalogue
 from flatline.causes.case import Case
-from flatline.observe.events import ProbeFailed
+from flatline.observe.events import Printed, ProbeFailed
 from flatline.record.reader import Line, Recording
 from flatline.symptoms.base import Symptom, find_all
 
@@ -209,11 +210,14 @@ def json_number(value: float) -> float | str:
 
 
 def count_epochs(recording: Recording) -> int:
-    """Passes over the loader that training draws from; else printed epochs; else 0 (unknown)."""
+    """Passes over the loader that training draws from; else the different epoch numbers printed; 0 when unknown."""
     trained: dict[int, int] = {}
     for ended in recording.epochs:
         trained[ended.loader] = trained.get(ended.loader, 0) + 1
-    return max(trained.values(), default=0)
+    if trained:
+        return max(trained.values())
+    found = (re.search(r"epoch\D{0,4}(\d+)", line.text, re.IGNORECASE) for line in recording.all(Printed))
+    return len({match[1] for match in found if match is not None})
 
 
 def _summary(
@@ -247,7 +251,8 @@ def _sight(recording: Recording, symptoms: list[Symptom]) -> str:
     for name in order:
         for symptom in symptoms:
             if symptom.name == name:
-                return f"{symptom.text[0].upper()}{symptom.text[1:]}."
+                text = f"{symptom.text[0].upper()}{symptom.text[1:]}."
+                return f"The loss is not zero. {text}" if name in ("rising-loss", "chance-plateau") else text
     curve = recording.optimised[0] if recording.optimised else None
     if curve is None:
         return ""

@@ -135,7 +135,9 @@ def mask_line(case: Case, call: CriterionCall) -> Line | None:
                                                                                             ast.Attribute, ast.UnaryOp))}
             if used & names and not _compares(node.value, names) and _fills(node):
                 found.append(source.line(node.lineno))
-    return found[-1] if found else None
+    # Padding is left out on purpose; what masks the rest is looked for.
+    whole = [line for line in found if "pad" not in line.source.lower()]
+    return (whole or found)[-1] if found else None
 
 
 def _compares(value: ast.expr, names: set[str]) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 from flatline.causes.base import Cause, Decision, Evidence, Expected, Found, Level, RuledOut
 from flatline.causes.case import CLASSIFICATION, PRINTS_AS_ZERO, Case, number
 from flatline.observe.events import ModelSeen, ParametersWritten
+from flatline.record.chance import is_squared_error
 from flatline.record.reader import Line
 from flatline.record.source import SourceFile
 
@@ -92,8 +93,12 @@ class LuckyInitialization(Cause):
         """Whether the first outputs, as kept, really match varied targets: equal within a tenth of the targets'
         deviation (a hundredth of their variance), or the right class in every row."""
         rows = next((r for r in case.recording.rows if r.gradient and r.target is not None), None)
-        if rows is None or rows.output is None or rows.target is None:
+        if rows is None or rows.target is None:
             return False
+        if rows.output is None:
+            # The prediction had no name in the formula; a sum of squares is 0 only where it fits.
+            main = case.main_call
+            return main is not None and is_squared_error(case.recording, main, scaled=True) and rows.target.std() > 0
         output, target = rows.output, rows.target
         if target.dtype.kind == "i" and output.ndim == target.ndim + 1 and output.shape[1] > 1:
             return bool(np.mean(output.argmax(1) == target) > 1 - SHARE)
@@ -125,4 +130,9 @@ class LuckyInitialization(Cause):
                 if made and isinstance(node, ast.Assign):
                     return source.line(node.lineno)
         models = recording.all(ModelSeen)
+        if line is not None and any(model.place is None for model in models):
+            # A copied module was never built by a constructor of its own.
+            copies = SourceFile(recording, line.file).calls_of("deepcopy")
+            if copies:
+                return recording.line_at(line.file, copies[0].lineno)
         return recording.line(models[0].place) if models else line

@@ -68,10 +68,11 @@ class OutputActivationMismatch(Cause):
         if main is None or main.input is None:
             return None
         facts = main.input
-        produced = f"out of {facts.origin}" if facts.origin else "an output"
+        linear = facts.origin in ("Addmm", "Mm", "Linear", "Bmm", "Convolution", "Baddbmm")
+        produced = "a linear output" if linear else f"an output of {facts.origin}" if facts.origin else "an output"
         spread = f"from {number(facts.minimum)} to {number(facts.maximum)}"
         if main.name in ("cross_entropy", "binary_cross_entropy_with_logits"):
-            return RuledOut(f"{main.name} wants any real number and is given one {produced}, {spread}")
+            return RuledOut(f"{main.name} wants any real number, as a linear output gives, and gets {produced}, {spread}")
         return RuledOut(f"what enters {main.name} ({produced}, {spread}) lies in its domain")
 
     def _judge(self, case: Case, call: CriterionCall, facts: TensorFacts) -> Decision | None:

@@ -86,7 +86,7 @@ class ParametersNotOptimized(Cause):
         """Weights that the program moves itself, and that do not move."""
         if not case.updates or not case.has("constant-loss"):
             return None
-        if case.moves or all(p.gradient == 0 for u in case.updates for p in u.parameters):
+        if case.moves:
             return RuledOut("the program moves its weights by hand, and they move")
         return Found(
             Level.LIKELY, 0.95, case.rate_line,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 
 from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut, Untested
 from flatline.causes.case import PRINTS_AS_ZERO, Case, number
@@ -100,19 +101,25 @@ class ReportingBug(Cause):
     def _line(case: Case, found: Match) -> Line | None:
         """Where the printed value is divided wrongly, as far as the source tells; else where it is printed."""
         line = case.recording.line(found.printed.place)
-        if line is None or found.factor == "zero" or "/" in line.source:
+        if line is None:
             return line
+        zero = found.factor == "zero"
         source = SourceFile(case.recording, line.file)
         written = [
             node for node in source.nodes()
             if isinstance(node, ast.Call) and node.lineno <= line.line <= (node.end_lineno or node.lineno)
         ]
+        divides = any(isinstance(n, ast.BinOp) and isinstance(n.op, ast.Div) for c in written for n in ast.walk(c))
+        if divides and found.factor != "zero":
+            return line
         for call in written:
             parts: list[ast.expr] = [*call.args]
             for text in [a for a in call.args if isinstance(a, ast.JoinedStr)]:
                 parts += [v.value for v in text.values if isinstance(v, ast.FormattedValue)]
             for part in parts:
                 for made in made_at(case.recording, line, ast.unparse(part)):
-                    if "/" in made.source and "http" not in made.source:
+                    # The division that is one too many; or, for zeros, what cuts the decimals off.
+                    wrong = re.search(r"\bint\(|//|round\(", made.source) if zero else re.search(r"/", made.source)
+                    if wrong:
                         return made
         return line

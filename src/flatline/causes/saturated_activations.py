@@ -6,6 +6,7 @@ from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledO
 from flatline.causes.case import Case, number
 from flatline.observe.events import Activation
 from flatline.record.reader import Line
+from flatline.record.source import SourceFile, input_text
 
 # A unit at the rail passes under 2 % of the gradient (observe/graph.py). With more than half of a layer's units
 # there, the typical (median) unit of the layer passes nothing to speak of.
@@ -15,7 +16,8 @@ SHARE = 0.5
 ORDINARY = 0.2
 # At nine units in ten, two such layers pass the gradient of one path in a hundred.
 DEEP_SHARE = 0.9
-EARLY_STEPS = 3
+# Only before the first update: later saturation can be the work of the learning rate.
+EARLY_STEPS = 1
 
 
 class SaturatedActivations(Cause):
@@ -64,7 +66,8 @@ class SaturatedActivations(Cause):
             return RuledOut(
                 f"at most {worst.saturated:.1%} of the units of a {worst.kind} are at its rails in the first steps"
             )
-        stuck = case.stuck or (worst.saturated > DEEP_SHARE and not case.explained > 0.5 and not case.improves)
+        poor = case.explained < 0.5 if math.isfinite(case.explained) else not case.improves
+        stuck = case.stuck or (worst.saturated > DEEP_SHARE and poor)
         inputs = _input_scale(case)
         evidence = [
             Evidence(
@@ -87,11 +90,10 @@ class SaturatedActivations(Cause):
         from flatline.causes.activations import activation_line
         from flatline.observe.events import Forward
         from flatline.record.provenance import origin_line
-        from flatline.record.source import SourceFile, input_text
 
         recording = case.recording
         forwards = recording.all(Forward)
-        line = recording.line(forwards[0].place) if forwards else case.backward_line
+        line = recording.line(forwards[0].place) if forwards else SaturatedActivations._prediction_line(case)
         if inputs is not None and inputs > 10:
             return origin_line(recording, line, input_text(recording, line)) or line
         for file in recording.sources:
@@ -100,6 +102,18 @@ class SaturatedActivations(Cause):
                 for call in source.calls_of(name):
                     return source.line(call.lineno)
         return activation_line(case, kind, forwards[0].place if forwards else None)
+
+
+    @staticmethod
+    def _prediction_line(case: Case) -> Line | None:
+        """Without modules: the line that gives the prediction its value, from the inputs."""
+        line = case.criterion_line
+        main = case.main_call
+        if line is None or main is None or not main.names or not main.names[0]:
+            return line
+        source = SourceFile(case.recording, line.file)
+        made = [s for s in source.assignments(main.names[0]) if s.lineno <= line.line]
+        return source.line(made[-1].lineno) if made else line
 
 
 def _output_shape(case: Case) -> list[int]:

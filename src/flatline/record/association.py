@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from flatline.record.reader import Floats, Recording
 
-MOST_ROWS = 1200
-MOST_FEATURES = 3000
+MOST_ROWS = 800
+MOST_FEATURES = 1000
 FOLDS = 5
 # Three kinds of test at one in a thousand each: about one false find in 300 programs without signal.
 SIGNIFICANT = 1e-3
@@ -68,10 +68,17 @@ def pairs(recording: Recording, evaluation: bool = False) -> tuple[Floats, NDArr
     shapes = {x.shape[1:] for x in inputs}
     if not inputs or len(shapes) != 1:
         return None
-    x, y = np.concatenate(inputs), np.concatenate(targets)
-    _, first = np.unique(np.concatenate([x.astype(np.float64), y[:, None]], 1), axis=0, return_index=True)
-    first = np.sort(first)[:MOST_ROWS]
-    return _features(x[first]), y[first]
+    kept_inputs: list[NDArray[Any]] = []
+    kept_targets: list[Any] = []
+    seen: set[bytes] = set()
+    for x, y in zip(inputs, targets):
+        for row, target in zip(x, y):
+            key = row.tobytes() + np.asarray(target).tobytes()
+            if key not in seen and len(seen) < MOST_ROWS:
+                seen.add(key)
+                kept_inputs.append(row)
+                kept_targets.append(target)
+    return _features(np.stack(kept_inputs)), np.asarray(kept_targets)
 
 
 def associate(recording: Recording) -> Association | None:

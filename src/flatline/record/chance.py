@@ -98,11 +98,15 @@ def optimises_main(recording: Recording, curve: Curve) -> bool:
     return bool(np.isclose(criterion.values[0], curve.values[0], rtol=1e-4, equal_nan=True))
 
 
-def is_squared_error(recording: Recording, call: CriterionCall) -> bool:
-    """Whether a loss written as a formula is the mean of squared differences, by the head of its autograd graph."""
+def is_squared_error(recording: Recording, call: CriterionCall, scaled: bool = False) -> bool:
+    """Whether a loss written as a formula is the mean of squared differences, by the head of its autograd graph.
+
+    ``scaled`` admits a constant factor, as in ``((p - y) ** 2 / 2).mean()``.
+    """
     if call.name != "expression":
         return False
     backward = next((b for b in recording.all(Backward) if b.tick >= call.tick - 2 and b.step == call.step), None)
-    if backward is None or len(backward.head) < 3 or backward.head[0] != "Mean":
-        return False
-    return backward.head[1] in ("Pow", "Square", "Mul") and backward.head[2] in ("Sub", "Squeeze")
+    head = list(backward.head) if backward is not None else []
+    if scaled and len(head) > 3 and head[1] in ("Div", "Mul"):
+        del head[1]
+    return len(head) >= 3 and head[0] == "Mean" and head[1] in ("Pow", "Square", "Mul") and head[2] in ("Sub", "Squeeze")

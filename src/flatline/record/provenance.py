@@ -14,6 +14,8 @@ from flatline.record.reader import Line, Recording
 from flatline.record.source import SourceFile
 
 MOST_HOPS = 40
+LAST = 10**9
+Path = tuple[int, ...]
 # Calls that hand their first argument's data on as they are.
 _PASSING = {
     "tensor", "as_tensor", "from_numpy", "asarray", "array", "LongTensor", "FloatTensor", "stack", "cat", "list",
@@ -24,14 +26,13 @@ _METHODS = {
     "flatten", "contiguous", "type", "double", "astype", "copy", "item", "tolist", "expand", "repeat", "split",
     "batch", "shuffle", "permute", "transpose", "requires_grad_", "__iter__", "chunk", "unbind", "values",
 }
-_SPLITTING = {"random_split", "train_test_split"}
 
 
 @dataclass
 class Trail:
     """The statements met on the way, from the use to the making."""
 
-    lines: list[ast.stmt] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
     hops: int = 0
 
 
@@ -52,154 +53,163 @@ class Provenance:
                     if isinstance(item, ast.FunctionDef):
                         self._owner[item] = node
 
-    def trail(self, expression: ast.expr, line: int) -> list[ast.stmt]:
-        """The statements behind an expression that stands on ``line``, nearest first."""
+    def trail(self, expression: ast.expr, line: int) -> list[int]:
+        """The lines of the statements behind an expression that stands on ``line``, nearest first."""
         trail = Trail()
-        self._follow(expression, line, None, trail)
+        self._follow(expression, line, (), trail)
         return trail.lines
 
-    def _follow(self, node: ast.expr | None, line: int, position: int | None, trail: Trail) -> None:
+    def _follow(self, node: ast.expr | None, line: int, path: Path, trail: Trail) -> None:
         trail.hops += 1
         if node is None or trail.hops > MOST_HOPS:
             return
-        if isinstance(node, ast.Starred):
-            return self._follow(node.value, line, position, trail)
-        if isinstance(node, (ast.Tuple, ast.List)):
-            if position is not None and position < len(node.elts):
-                return self._follow(node.elts[position], line, None, trail)
-            if len(node.elts) == 1:
-                self._follow(node.elts[0], line, None, trail)
-            return
-        if isinstance(node, (ast.ListComp, ast.GeneratorExp)):
-            element = node.elt
-            return self._follow(element, line, position, trail) if isinstance(element, (ast.Tuple, ast.Call)) else None
-        if isinstance(node, ast.Subscript):
+        if isinstance(node, (ast.Starred, ast.Await)):
+            self._follow(node.value, line, path, trail)
+        elif isinstance(node, (ast.Tuple, ast.List)):
+            if path and path[0] < len(node.elts):
+                self._follow(node.elts[path[0]], line, path[1:], trail)
+            elif len(node.elts) == 1:
+                self._follow(node.elts[0], line, path, trail)
+        elif isinstance(node, (ast.ListComp, ast.GeneratorExp)):
+            element, path = node.elt, path
+            if isinstance(element, ast.Tuple) and path and path[0] < len(element.elts):
+                element, path = element.elts[path[0]], path[1:]
+            loop = node.generators[0]
+            name = ast.unparse(element)
+            chosen = _path(loop.target, name)
+            if chosen or ast.unparse(loop.target) == name:
+                self._follow(loop.iter, line, (*chosen, *path), trail)
+            elif isinstance(element, ast.Call):
+                self._follow(element, line, path, trail)
+        elif isinstance(node, ast.Subscript) and self._assignments(ast.unparse(node), None, line):
+            self._name(node, line, path, trail)
+        elif isinstance(node, ast.Subscript):
             # Taking elements passes the data on; a fixed cut such as t[:, 1:] is a making.
             if isinstance(node.slice, ast.Tuple) and any(isinstance(e, ast.Slice) for e in node.slice.elts):
                 return
             index = node.slice.value if isinstance(node.slice, ast.Constant) else None
-            return self._follow(node.value, line, index if isinstance(index, int) else position, trail)
-        if isinstance(node, (ast.Name, ast.Attribute)):
-            return self._name(node, line, position, trail)
-        if isinstance(node, ast.Call):
-            return self._call(node, line, position, trail)
+            self._follow(node.value, line, (index, *path) if isinstance(index, int) else path, trail)
+        elif isinstance(node, (ast.Name, ast.Attribute)):
+            self._name(node, line, path, trail)
+        elif isinstance(node, ast.Call):
+            self._call(node, line, path, trail)
 
-    def _call(self, node: ast.Call, line: int, position: int | None, trail: Trail) -> None:
+    def _call(self, node: ast.Call, line: int, path: Path, trail: Trail) -> None:
         function = node.func
         name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+        owner = function.value if isinstance(function, ast.Attribute) else None
+        of_module = isinstance(owner, ast.Name) and owner.id in ("torch", "np", "numpy", "F", "nn", "math", "data")
         if name == "enumerate" and node.args:
-            return self._follow(node.args[0], line, None if position is None else max(position - 1, 0), trail)
-        if name in ("TensorDataset", "zip"):
+            # `for i, (x, y) in enumerate(loader)`: the first step of the path chose the pair.
+            self._follow(node.args[0], line, path[1:], trail)
+        elif name in ("TensorDataset", "zip"):
             starred = next((a for a in node.args if isinstance(a, ast.Starred)), None)
             if starred is not None:
-                return self._follow(starred.value, line, position, trail)
-            if position is not None and position < len(node.args):
-                return self._follow(node.args[position], line, None, trail)
-            return
-        if name in _SPLITTING and node.args:
-            argument = node.args[0]
-            if name == "train_test_split" and position is not None and position // 2 < len(node.args):
-                argument = node.args[position // 2]
-                return self._follow(argument, line, None, trail)
-            return self._follow(argument, line, None, trail)
-        if isinstance(function, ast.Name) and name in self._functions:
-            return self._returned(self._functions[name], node, position, trail)
-        if isinstance(function, ast.Name) and name in self._classes:
-            return self._element(self._classes[name], position, trail)
-        if isinstance(function, ast.Attribute):
-            if isinstance(function.value, ast.Name) and function.value.id == "self" and name in self._functions:
-                return self._returned(self._functions[name], node, position, trail)
-            if name in _METHODS and not isinstance(function.value, ast.Name):
-                return self._follow(function.value, line, position, trail)
-            if name in _METHODS and isinstance(function.value, ast.Name) and function.value.id not in ("torch", "np"):
-                return self._follow(function.value, line, position, trail)
-            if name in self._functions and self._functions[name] in self._owner:
-                return self._returned(self._functions[name], node, position, trail)
-        if name in _PASSING and node.args:
-            return self._follow(node.args[0], line, position, trail)
-        keyword = next((k.value for k in node.keywords if k.arg in ("dataset", "data")), None)
-        if keyword is not None:
-            self._follow(keyword, line, position, trail)
+                self._follow(starred.value, line, path, trail)
+            elif path and path[0] < len(node.args):
+                self._follow(node.args[path[0]], line, path[1:], trail)
+        elif name == "train_test_split" and node.args:
+            if path and path[0] // 2 < len(node.args):
+                self._follow(node.args[path[0] // 2], line, path[1:], trail)
+        elif name == "random_split" and node.args:
+            self._follow(node.args[0], line, path[1:], trail)
+        elif name in self._functions and (owner is not None) == (self._functions[name] in self._owner):
+            self._returned(self._functions[name], node, path, trail)
+        elif isinstance(function, ast.Name) and name in self._classes:
+            self._element(self._classes[name], path, trail)
+        elif owner is not None and not of_module and name in _METHODS:
+            self._follow(owner, line, path, trail)
+        elif name in _PASSING and node.args:
+            self._follow(node.args[0], line, path, trail)
+        else:
+            keyword = next((k.value for k in node.keywords if k.arg in ("dataset", "data")), None)
+            self._follow(keyword, line, path, trail)
 
-    def _returned(self, function: ast.FunctionDef, call: ast.Call, position: int | None, trail: Trail) -> None:
+    def _returned(self, function: ast.FunctionDef, call: ast.Call, path: Path, trail: Trail) -> None:
         """Into a function of the program: what it returns or yields."""
         given = [
-            node.value for node in ast.walk(function)
+            node for node in ast.walk(function)
             if isinstance(node, (ast.Return, ast.Yield)) and node.value is not None
         ]
         if not given:
             return
-        value = given[-1]
-        statement = next((s for s in ast.walk(function) if isinstance(s, ast.Return) and s.value is value), None)
-        trail.lines.append(statement or ast.Expr(value, lineno=value.lineno))
-        element = value
-        if position is not None and isinstance(value, ast.Tuple) and position < len(value.elts):
-            element, position = value.elts[position], None
+        value = given[-1].value
+        assert value is not None
+        trail.lines.append(value.lineno)
+        element, rest = value, path
+        if path and isinstance(value, ast.Tuple) and path[0] < len(value.elts):
+            element, rest = value.elts[path[0]], path[1:]
         if isinstance(element, ast.Name):
             parameters = [a.arg for a in function.args.args]
             if parameters and parameters[0] == "self":
                 parameters = parameters[1:]
-            own = [s for s in self._assignments(element.id, function, value.lineno)]
-            if element.id in parameters and not own:
+            if element.id in parameters and not self._assignments(element.id, function, value.lineno):
                 index = parameters.index(element.id)
                 if index < len(call.args):
-                    return self._follow(call.args[index], call.lineno, position, trail)
+                    self._follow(call.args[index], call.lineno, rest, trail)
                 return
-        self._follow(element, value.lineno, position, trail)
+        self._follow(element, value.lineno, rest, trail)
 
-    def _element(self, cls: ast.ClassDef, position: int | None, trail: Trail) -> None:
+    def _element(self, cls: ast.ClassDef, path: Path, trail: Trail) -> None:
         """Into a data set or iterable class: what an element of it is."""
         for name in ("__getitem__", "__iter__", "__next__"):
             for item in cls.body:
                 if isinstance(item, ast.FunctionDef) and item.name == name:
-                    return self._returned(item, ast.Call(ast.Name(name), [], [], lineno=item.lineno), position, trail)
+                    call = ast.Call(ast.Name(name), [], [], lineno=item.lineno)
+                    return self._returned(item, call, path, trail)
 
-    def _name(self, node: ast.expr, line: int, position: int | None, trail: Trail) -> None:
+    def _name(self, node: ast.expr, line: int, path: Path, trail: Trail) -> None:
         name = ast.unparse(node)
         function = self.source.function_around(line)
         statements = self._assignments(name, function, line)
         if not statements and function is not None:
             parameters = [a.arg for a in function.args.args]
             if name in parameters:
-                return self._argument(function, parameters.index(name), position, trail)
+                return self._argument(function, parameters.index(name), path, trail)
             if name.startswith("self.") and function in self._owner:
-                statements = self._assignments(name, None, 10**9)
-                statements = [s for s in statements if self._inside(s, self._owner[function])]
+                owner = self._owner[function]
+                statements = [s for s in self._assignments(name, None, LAST) if self._inside(s, owner)]
             else:
-                statements = [s for s in self._assignments(name, None, 10**9) if not self._in_function(s)]
+                statements = [s for s in self._assignments(name, None, LAST) if not self._in_function(s)]
         if not statements:
             return
         statement = statements[-1]
+        # What a statement reads was made before it: `x = x[order]` goes on above.
+        above = statement.lineno - 1
         if isinstance(statement, ast.For):
-            index = _position(statement.target, name)
-            return self._follow(statement.iter, statement.lineno, index, trail)
-        trail.lines.append(statement)
+            return self._follow(statement.iter, above, (*_path(statement.target, name), *path), trail)
+        trail.lines.append(statement.lineno)
         value = getattr(statement, "value", None)
         if isinstance(statement, ast.Assign):
-            target = statement.targets[0]
-            if isinstance(target, ast.Subscript):
+            target = next((t for t in statement.targets if _path(t, name) or ast.unparse(t) == name), None)
+            if target is None:
+                # An element was written, `y[mask] = v`: that is a making.
                 return
-            if isinstance(target, (ast.Tuple, ast.List)):
-                index = _position(target, name)
-                if isinstance(value, (ast.Tuple, ast.List)) and index is not None and index < len(value.elts):
-                    return self._follow(value.elts[index], statement.lineno, position, trail)
-                return self._follow(value, statement.lineno, index, trail)
+            path = (*_path(target, name), *path)
         if isinstance(statement, ast.Expr) and isinstance(value, ast.Call) and value.args:
             value = value.args[0]
         if isinstance(value, ast.expr):
-            self._follow(value, statement.lineno, position, trail)
+            self._follow(value, above, path, trail)
 
-    def _argument(self, function: ast.FunctionDef, index: int, position: int | None, trail: Trail) -> None:
+    def _argument(self, function: ast.FunctionDef, index: int, path: Path, trail: Trail) -> None:
         """Out of a function through its parameter: what its first caller passes there."""
-        if function.args.args and function.args.args[0].arg == "self":
+        parameter = function.args.args[index].arg
+        if function.args.args[0].arg == "self":
             index -= 1
-        name = self._owner[function].name if function.name == "__init__" and function in self._owner else function.name
+        constructor = function.name == "__init__" and function in self._owner
+        name = self._owner[function].name if constructor else function.name
+        method = function in self._owner and not constructor
         for call in self.source.calls_of(name):
-            if 0 <= index < len(call.args) and not any(isinstance(a, ast.Starred) for a in call.args):
-                return self._follow(call.args[index], call.lineno, position, trail)
+            if isinstance(call.func, ast.Attribute) != method:
+                continue
+            keyword = next((k.value for k in call.keywords if k.arg == parameter), None)
             starred = next((a for a in call.args if isinstance(a, ast.Starred)), None)
-            if starred is not None:
-                return self._follow(starred.value, call.lineno, index, trail)
+            if keyword is not None:
+                return self._follow(keyword, call.lineno, path, trail)
+            if starred is not None and call.args.index(starred) <= index:
+                return self._follow(starred.value, call.lineno, (index - call.args.index(starred), *path), trail)
+            if 0 <= index < len(call.args):
+                return self._follow(call.args[index], call.lineno, path, trail)
 
     def _assignments(self, name: str, function: ast.FunctionDef | None, line: int) -> list[ast.stmt]:
         """Statements that give ``name`` its value above ``line`` (also ``name.append(…)``), inside ``function``."""
@@ -225,18 +235,16 @@ class Provenance:
         return getattr(owner, "lineno", 0) <= statement.lineno <= (getattr(owner, "end_lineno", 0) or 0)
 
 
-def _position(target: ast.expr, name: str) -> int | None:
-    """Index of ``name`` in ``x, y`` or in ``i, (x, y)`` (then counted as enumerate's element plus one)."""
-    if not isinstance(target, (ast.Tuple, ast.List)):
-        return None
-    for index, part in enumerate(target.elts):
-        if ast.unparse(part) == name:
-            return index
-        if isinstance(part, (ast.Tuple, ast.List)):
-            inner = _position(part, name)
-            if inner is not None:
-                return inner + 1
-    return None
+def _path(target: ast.expr, name: str) -> Path:
+    """Which element of what is unpacked ``name`` is: (1,) in ``x, y``, (1, 0) in ``i, (x, y)``; () when it is all."""
+    if isinstance(target, (ast.Tuple, ast.List)):
+        for index, part in enumerate(target.elts):
+            if ast.unparse(part) == name:
+                return (index,)
+            inner = _path(part, name)
+            if inner:
+                return (index, *inner)
+    return ()
 
 
 def made_at(recording: Recording, line: Line | None, argument: str | None) -> list[Line]:
@@ -248,7 +256,7 @@ def made_at(recording: Recording, line: Line | None, argument: str | None) -> li
     except SyntaxError:
         return []
     provenance = Provenance(recording, line.file)
-    return [provenance.source.line(s.lineno) for s in provenance.trail(expression, line.line)]
+    return [provenance.source.line(number) for number in provenance.trail(expression, line.line)]
 
 
 def origin_line(recording: Recording, line: Line | None, argument: str | None) -> Line | None:
