@@ -41,7 +41,7 @@ class Discriminator(nn.Module):
 def main():
     torch.manual_seed(5)
     images = torch.tensor(load_digits().images, dtype=torch.float32).unsqueeze(1)
-    loader = DataLoader(TensorDataset(images[:1024]), batch_size=64, shuffle=True)
+    loader = DataLoader(TensorDataset(images[:768]), batch_size=64, shuffle=True)
     netG, netD = Generator(), Discriminator()
     optG = torch.optim.Adam(netG.parameters(), lr=1e-3, betas=(0.5, 0.999))
     optD = torch.optim.Adam(netD.parameters(), lr=1e-3, betas=(0.5, 0.999))

@@ -39,7 +39,7 @@ class Discriminator(nn.Module):
 def main():
     torch.manual_seed(5)
     images = torch.tensor(load_digits().images, dtype=torch.float32).unsqueeze(1) / 8 - 1
-    loader = DataLoader(TensorDataset(images[:1024]), batch_size=64, shuffle=True)
+    loader = DataLoader(TensorDataset(images[:768]), batch_size=64, shuffle=True)
     netG, netD = Generator(), Discriminator()
     optG = torch.optim.Adam(netG.parameters(), lr=2e-3, betas=(0.5, 0.999))
     optD = torch.optim.Adam(netD.parameters(), lr=1e-3, betas=(0.5, 0.999))
@@ -60,7 +60,8 @@ def main():
             sum_d += d_loss.item()
             sum_g += g_loss.item()
         gap = (fake.mean(0) - images.mean(0)).abs().mean().item()
-        print(f"Epoch {epoch + 1}/12 D: {sum_d / len(loader):.4f} G: {sum_g / len(loader):.4f} mean image gap {gap:.3f}")
+        d_mean, g_mean = sum_d / len(loader), sum_g / len(loader)
+        print(f"Epoch {epoch + 1}/12 D: {d_mean:.4f} G: {g_mean:.4f} mean image gap {gap:.3f}")
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ loader = DataLoader(TensorDataset(x_all), batch_size=64, shuffle=True)
 model = VAE()
 optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
 
-for epoch in range(15):
+for epoch in range(11):
     recon_sum = kl_sum = 0
     for (x,) in loader:
         recon, mu, logvar = model(x)
@@ -46,4 +46,4 @@ for epoch in range(15):
         optimizer.step()
         recon_sum += recon_loss.item()
         kl_sum += kl_loss.item()
-    print(f"Epoch {epoch + 1}/15 recon: {recon_sum / len(loader):.4f} kl: {kl_sum / len(loader):.6f}")
+    print(f"Epoch {epoch + 1}/11 recon: {recon_sum / len(loader):.4f} kl: {kl_sum / len(loader):.6f}")

@@ -41,7 +41,7 @@ def main():
     images = blobs(512)
     net = CodeUNet()
     opt = torch.optim.AdamW(net.parameters(), lr=2e-3)
-    for epoch in range(16):
+    for epoch in range(12):
         sums = [0.0, 0.0]
         for batch in images[torch.randperm(512)].split(32):
             out, mean, logvar = net(batch)

@@ -1,4 +1,4 @@
-"""Metric learning on the digits: a random positive and the nearest negative of the batch, unit-length embeddings, retrieval score.
+"""Metric learning on the digits: a random positive and the nearest negative of the batch, retrieval score.
 
 causes: none
 thread: own

@@ -20,7 +20,7 @@ def ordinary() -> bool:
     """Whether values can be read now: not while torch compiles, traces, or transforms a function."""
     return not (
         torch.compiler.is_compiling()
-        or torch.jit.is_tracing()
+        or torch._C._get_tracing_state() is not None
         or torch._C._functorch.peek_interpreter_stack() is not None
     )
 

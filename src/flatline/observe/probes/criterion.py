@@ -6,6 +6,7 @@ tensors and returns a scalar with a gradient is a hand-written criterion and cou
 
 from __future__ import annotations
 
+import functools
 import inspect
 import sys
 import threading
@@ -68,7 +69,7 @@ class CriterionProbe:
 
     def install(self, patches: Patches) -> None:
         for name in FUNCTIONS:
-            patches.replace(F, name, lambda original, name=name: self._wrapped(name, original))
+            patches.replace(F, name, functools.partial(self._wrapped, name))
 
     def _wrapped(self, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
         depth = self._depth
