@@ -12,12 +12,12 @@ __version__ = "0.1.0"
 __all__ = ["__version__", "watch"]
 
 if TYPE_CHECKING:
-    from flatline.watch import watch
+    from flatline.watching import watch
 
 
 def __getattr__(name: str) -> Any:
     if name == "watch":
-        from flatline.watch import watch
+        from flatline.watching import watch
 
         return watch
     raise AttributeError(f"module 'flatline' has no attribute {name!r}")
