@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 DENSE = 12
-GROWTH = 1.15
+GROWTH = 1.2
 
 
 class Schedule:
@@ -14,7 +14,7 @@ class Schedule:
 
     >>> schedule = Schedule()
     >>> [step for step in range(40) if schedule.wants(step)]
-    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 17, 20, 23, 27, 32, 37]
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 15, 18, 22, 27, 33]
     """
 
     def __init__(self, dense: int = DENSE, growth: float = GROWTH) -> None:

@@ -11,13 +11,13 @@ import inspect
 import sys
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 
 from flatline.observe import measure
-from flatline.observe.events import CriterionCall, TensorFacts
+from flatline.observe.events import CriterionCall
 from flatline.observe.location import local_values
 from flatline.observe.patching import Patches, unseen
 from flatline.observe.probes.samples import Samples
@@ -52,6 +52,18 @@ _OPTIONS = ("ignore_index", "label_smoothing", "margin", "zero_infinity", "blank
 
 class _Depth(threading.local):
     value = 0
+
+
+class _Seen(NamedTuple):
+    """One evaluation whose value was recorded."""
+
+    tick: int
+    series: int
+    place: int | None
+    training: bool
+    reduction: str
+    value: float | None
+    measured: bool
 
 
 class CriterionProbe:
@@ -110,8 +122,13 @@ class CriterionProbe:
     def _observe(self, name: str, args: Any, kwargs: Any, result: Any, frame: Any) -> None:
         if not isinstance(result, torch.Tensor) or not measure.ordinary():
             return
-        bound = self._signatures[name].bind(*args, **kwargs)
-        arguments = bound.arguments
+        first = args[0] if args else kwargs.get("input")
+        reduction = str(kwargs.get("reduction", "mean"))
+        seen = self._value(name, first if isinstance(first, torch.Tensor) else None, result, reduction, frame)
+        if not seen.measured:
+            # Most steps end here: what is below costs as much as a small model's step.
+            return
+        arguments = self._signatures[name].bind(*args, **kwargs).arguments
         tensors = [value for value in arguments.values() if isinstance(value, torch.Tensor)]
         if not tensors:
             return
@@ -127,10 +144,9 @@ class CriterionProbe:
         if name == "ctc_loss":
             options["input_lengths"] = _small_list(arguments.get("input_lengths"))
             options["target_lengths"] = _small_list(arguments.get("target_lengths"))
-        reduction = arguments.get("reduction", parameters["reduction"].default)
         module = local_values(frame).get("self") if frame.f_code.co_name == "forward" else None
         built = self._registry.built.get(module) if isinstance(module, torch.nn.Module) else None
-        self.observe_values(name, tensors[0], target, result, str(reduction), options, frame, built)
+        self._measure(seen, name, tensors[0], target, result, options, built, [])
 
     def _observe_error(self, name: str, args: Any, kwargs: Any, error: Exception, frame: Any) -> None:
         arguments = self._signatures[name].bind(*args, **kwargs).arguments
@@ -160,38 +176,59 @@ class CriterionProbe:
         names: list[str] | None = None,
     ) -> None:
         """Records one evaluation of a criterion; measures its tensors on sampled steps and around a zero or NaN."""
+        seen = self._value(name, input if input is not None else target, result, reduction, frame)
+        if seen.measured:
+            self._measure(seen, name, input, target, result, options, built, names or [])
+
+    def _value(
+        self, name: str, first: torch.Tensor | None, result: torch.Tensor, reduction: str, frame: Any
+    ) -> _Seen:
+        """Adds the value of one evaluation to its series, and says whether its tensors are to be measured."""
         session = self._session
-        gradient = torch.is_grad_enabled() and result.requires_grad
-        training = gradient or (torch.is_grad_enabled() and session.backwards == 0)
+        grad_enabled = torch.is_grad_enabled()
+        training = grad_enabled and (result.requires_grad or session.backwards == 0)
         place = session.locator.here(frame)
         series = session.numbers("criterion" if training else "evaluation", name, place, reduction)
         tick = session.now()
-        # Without gradients a loss module may be called once an epoch: its first calls are always worth a look.
         value: float | None = None
+        odd = False
         if result.numel() == 1 and measure.readable(result):
             value = measure.scalar(result)
-            first = input if input is not None else target
             series.add(tick, session.step, value, first.shape[0] if first is not None and first.dim() else 1)
+            # NaN and the infinities are what is not equal to itself after a subtraction.
+            odd = value == 0.0 or value - value != 0.0
         if training:
             self._registry.calls_since_backward += 1
-        odd = value is not None and (value == 0.0 or value != value or value in (float("inf"), float("-inf")))
         if odd and session.step > 12:
             self._zero_calls += 1
             odd = self._zero_calls < 32 or self._zero_calls % 64 == 0
-        if not (odd or (session.sampled and training) or (not training and len(series.values) <= 3)):
-            return
-        target_facts = measure.facts(target) if target is not None else None
+        # Without gradients a loss module may be called once an epoch: its first calls are always worth a look.
+        measured = odd or (session.sampled and training) or (not training and len(series.values) <= 3)
+        return _Seen(tick, series.number, place, training, reduction, value, measured)
+
+    def _measure(
+        self,
+        seen: _Seen,
+        name: str,
+        input: torch.Tensor | None,
+        target: torch.Tensor | None,
+        result: torch.Tensor,
+        options: dict[str, Any],
+        built: int | None,
+        names: list[str],
+    ) -> None:
         call = CriterionCall(
-            tick, session.step, series.number, name, place, training, reduction,
-            measure.facts(input) if input is not None else None, target_facts, value, list(result.shape), options,
-            built=built, names=names or [],
+            seen.tick, self._session.step, seen.series, name, seen.place, seen.training, seen.reduction,
+            measure.facts(input) if input is not None else None,
+            measure.facts(target) if target is not None else None,
+            seen.value, list(result.shape), options, built=built, names=names,
         )
         if input is not None:
             self._judge(call, input, target, options)
-        if value is None:
+        if seen.value is None:
             call.result = measure.facts(result, with_counts=False)
-        session.emit(call)
-        self._samples.targets(tick, input, target, training)
+        self._session.emit(call)
+        self._samples.targets(seen.tick, input, target, seen.training)
 
     def _judge(
         self, call: CriterionCall, input: torch.Tensor, target: torch.Tensor | None, options: dict[str, Any]
@@ -234,5 +271,3 @@ def _small_list(value: Any) -> list[int]:
         value = value.reshape(-1)[:256].tolist()
     return [int(v) for v in list(value or [])[:256]]
 
-
-__all__ = ["FUNCTIONS", "CriterionProbe", "TensorFacts"]
