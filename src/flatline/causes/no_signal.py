@@ -6,6 +6,9 @@ from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledO
 from flatline.causes.case import Case, number
 from flatline.causes.constant_targets import target_line
 
+# As in too-few-steps: no first-order method gets anywhere in so few.
+FEW_STEPS = 10
+
 
 class NoSignal(Cause):
     """The labels carry nothing about the inputs: the chance loss is the right answer.
@@ -50,7 +53,8 @@ class NoSignal(Cause):
                 f"{found.method} predicts the targets (p = {found.p:.1g}, {what} {found.score:.2f}; "
                 f"a constant has {found.baseline:.2f})"
             )
-        plateau = case.has("chance-plateau", "rising-loss")
+        # In a handful of steps even noise is memorised a little: that is no sign of anything learned.
+        plateau = case.has("chance-plateau", "rising-loss") or case.recording.steps <= FEW_STEPS
         held_out = case.held_out_explained
         if math.isfinite(held_out) and held_out > 0.1:
             return RuledOut(f"the validation loss is {held_out:.0%} below chance")
