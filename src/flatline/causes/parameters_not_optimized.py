@@ -4,6 +4,7 @@ import ast
 
 from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
 from flatline.causes.case import Case
+from flatline.causes.learning_rate_zero import only_calls
 from flatline.observe.events import Forward, ParametersWritten
 from flatline.record.reader import Line
 from flatline.record.source import SourceFile
@@ -48,6 +49,9 @@ class ParametersNotOptimized(Cause):
             return self._by_hand(case)
         recording = case.recording
         if not case.stepped:
+            if only_calls(case, "step", "sched") is not None:
+                # A scheduler is stepped in the optimizer's place: that cause tells it.
+                return None
             return Found(
                 Level.LIKELY, 0.97, case.backward_line,
                 [Evidence("optimizer steps", f"0 after {recording.backwards} backward passes", "one for each")],

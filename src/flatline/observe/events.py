@@ -174,7 +174,12 @@ class Activation(msgspec.Struct, array_like=True):
 
 
 class Backward(Record):
-    """One call of ``backward`` on a sampled step: the graph behind the optimised scalar."""
+    """One call of ``backward`` on a sampled step: the graph behind the optimised scalar.
+
+    ``head`` names the nodes nearest the loss, ``reached`` the parameters at the graph's leaves, ``unreached`` those that
+    an optimizer holds and the graph does not. ``stale``: the first backward after a step found gradients that were not
+    cleared. ``elements``: how many numbers the outermost mean or sum was over (-1: the loss is neither).
+    """
 
     tick: int
     step: int
@@ -190,6 +195,7 @@ class Backward(Record):
     terms: int
     expression: str = ""
     stale: bool = False
+    elements: int = -1
 
 
 class ParameterFacts(msgspec.Struct, array_like=True):

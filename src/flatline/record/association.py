@@ -6,6 +6,7 @@ A test that finds nothing proves nothing by itself; it says how strong a relatio
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,12 @@ FOLDS = 5
 # Three kinds of test at one in a thousand each: about one false find in 300 programs without signal.
 SIGNIFICANT = 1e-3
 RANDOM_FEATURES = 256
+# The null is described by three moments; their errors fall with the root of the number of permutations.
+MOST_PERMUTATIONS = 400
+FEWEST_PERMUTATIONS = 100
+BLOCK = 50
+# About a second of multiplications on one core.
+MOST_PRODUCTS = 2e9
 
 
 @dataclass
@@ -109,15 +116,62 @@ def associate(recording: Recording) -> Association | None:
     onehot = onehot - onehot.mean(0)
     best = Association(len(y), x.shape[1], "", 1.0, 0.0, _baseline(y, classification), 0.0, classification)
     best.detectable = _detectable(len(y), best.baseline, classification)
-    correlation = np.abs(x.T @ onehot) / (len(y) * np.maximum(onehot.std(0), 1e-12))
-    single = min(1.0, _tail(float(correlation.max()) * math.sqrt(len(y))) * correlation.size)
-    _keep(best, "a single feature", single, float(correlation.max()))
-    for method, features in (("a linear probe", x), ("a probe on random features", _random_features(x)),
-                             ("nearest neighbours", None)):
-        predicted = _neighbours(x, onehot) if features is None else _ridge(features, onehot)
-        p, score = _score(predicted, y, classes, onehot, classification, best.baseline)
-        _keep(best, method, p, score)
+    strength, p = _permuted(lambda columns: np.abs(x.T @ columns) / len(y), onehot, len(x.T))
+    _keep(best, "a single feature", p, strength)
+    for method, smoother in (
+        ("a linear probe", _ridge(x)),
+        ("a probe on random features", _ridge(_random_features(x))),
+        ("nearest neighbours", _neighbours(x)),
+    ):
+        strength, p = _permuted(lambda columns, s=smoother: _agreement(s, columns), onehot, len(y))  # type: ignore[misc]
+        _keep(best, method, p, _accuracy(smoother @ onehot, y, classes, onehot) if classification else strength**2)
     return best
+
+
+def _permuted(strength: Callable[[Floats], Floats], targets: Floats, width: int) -> tuple[float, float]:
+    """The greatest strength over the columns of ``targets`` [N, C], and the chance of one so great without a relation.
+
+    ``strength`` gives a row or several of numbers for columns of mean 0 and deviation 1. The chance comes from
+    permuted targets: a smoother's own correlation with its targets is wider than that of two independent columns,
+    so no formula for the latter holds.
+    """
+    rows, classes = targets.shape
+    scaled = targets / np.maximum(targets.std(0), 1e-12)
+    real = float(strength(scaled).max())
+    generator = np.random.default_rng(2)
+    times = int(np.clip(MOST_PRODUCTS / (rows * width * classes), FEWEST_PERMUTATIONS, MOST_PERMUTATIONS))
+    null: list[Floats] = []
+    for _ in range(0, times, BLOCK):
+        orders = np.stack([generator.permutation(rows) for _ in range(BLOCK)], 1)  # [N, block]
+        found = strength(scaled[orders].reshape(rows, -1))  # [N, block, C] -> [N, block * C]
+        null.append(found.reshape(-1, BLOCK, classes).max((0, 2)))
+    return max(real, 0.0), _upper_tail(real, np.concatenate(null))
+
+
+def _upper_tail(value: float, null: Floats) -> float:
+    """The chance of a greater value, from a sample of the null: a Pearson III fit, in Wilson and Hilferty's form.
+
+    Three moments, because the null of a greatest value and of a quadratic form leans to the right.
+    """
+    deviation = float(null.std())
+    if deviation < 1e-12:
+        return 1.0 if value <= float(null.max()) + 1e-12 else 0.0
+    z = (value - float(null.mean())) / deviation
+    skew = max(float((((null - null.mean()) / deviation) ** 3).mean()), 1e-3)
+    root = max(skew * z / 2 + 1, 0.0) ** (1 / 3)
+    return math.erfc((6 / skew * (root - 1) + skew / 6) / math.sqrt(2)) / 2
+
+
+def _agreement(smoother: Floats, targets: Floats) -> Floats:
+    """Correlation of each column with what the smoother predicts for it from the other rows."""
+    predicted = smoother @ targets
+    predicted -= predicted.mean(0)
+    return np.asarray((predicted * targets).mean(0) / np.maximum(predicted.std(0), 1e-12))
+
+
+def _accuracy(predicted: Floats, y: NDArray[Any], classes: NDArray[Any], onehot: Floats) -> float:
+    share = np.array([(y == c).mean() for c in classes])
+    return float((classes[(predicted + share).argmax(1)] == y).mean())
 
 
 def _keep(best: Association, method: str, p: float, score: float) -> None:
@@ -162,19 +216,22 @@ def _detectable(rows: int, baseline: float, classification: bool) -> float:
     return min(1.0, deviations / math.sqrt(rows)) ** 2
 
 
-def _ridge(x: Floats, y: Floats) -> Floats:
-    """Out-of-fold predictions of a ridge regression whose penalty equals the mean feature energy."""
-    predicted = np.zeros_like(y)
+def _ridge(x: Floats) -> Floats:
+    """The matrix [N, N] that gives the out-of-fold predictions of a ridge regression from its targets.
+
+    The penalty is a tenth of the mean feature energy.
+    """
+    smoother = np.zeros((len(x), len(x)))
     for fold in range(FOLDS):
-        test = np.arange(len(y)) % FOLDS == fold
-        a, b = x[~test], y[~test]
+        test = np.arange(len(x)) % FOLDS == fold
+        a, b = x[~test], x[test]
         penalty = max(float((a**2).sum()) / min(a.shape), 1e-9) * 0.1
         if a.shape[1] <= a.shape[0]:
-            weights = np.linalg.solve(a.T @ a + penalty * np.eye(a.shape[1]), a.T @ b)
+            weights = np.linalg.solve(a.T @ a + penalty * np.eye(a.shape[1]), a.T)
         else:
-            weights = a.T @ np.linalg.solve(a @ a.T + penalty * np.eye(a.shape[0]), b)
-        predicted[test] = x[test] @ weights
-    return predicted
+            weights = a.T @ np.linalg.inv(a @ a.T + penalty * np.eye(a.shape[0]))
+        smoother[np.ix_(test, ~test)] = b @ weights
+    return smoother
 
 
 def _random_features(x: Floats) -> Floats:
@@ -184,33 +241,12 @@ def _random_features(x: Floats) -> Floats:
     return np.asarray(features - features.mean(0))
 
 
-def _neighbours(x: Floats, y: Floats) -> Floats:
+def _neighbours(x: Floats) -> Floats:
+    """The matrix [N, N] that averages the targets of the nearest other rows."""
     squares = (x**2).sum(1)
     distance = squares[:, None] + squares[None] - 2 * x @ x.T
     np.fill_diagonal(distance, np.inf)
-    k = min(7, len(y) - 1)
-    nearest = np.argpartition(distance, k, axis=1)[:, :k]
-    return np.asarray(y[nearest].mean(1))
-
-
-def _score(
-    predicted: Floats, y: NDArray[Any], classes: NDArray[Any], onehot: Floats, classification: bool, baseline: float
-) -> tuple[float, float]:
-    if classification:
-        # Correlation of the predicted scores with the labels does not suffer from unequal classes as accuracy does.
-        right = classes[(predicted + (onehot.mean(0))).argmax(1)] == y
-        accuracy = float(right.mean())
-        z = max(_correlation(predicted[:, i], onehot[:, i]) for i in range(onehot.shape[1])) * math.sqrt(len(y))
-        return min(1.0, _tail(z) / 2 * onehot.shape[1]), accuracy
-    r = _correlation(predicted[:, 0], onehot[:, 0])
-    return _tail(r * math.sqrt(len(y))) / 2, max(r, 0.0) ** 2
-
-
-def _correlation(a: Floats, b: Floats) -> float:
-    scale = float(a.std() * b.std())
-    return float(((a - a.mean()) * (b - b.mean())).mean() / scale) if scale > 0 else 0.0
-
-
-def _tail(z: float) -> float:
-    """Two-sided tail of the normal distribution; 2 for z far below 0, so that half of it is at most 1."""
-    return math.erfc(z / math.sqrt(2))
+    k = min(7, len(x) - 1)
+    smoother = np.zeros_like(distance)
+    np.put_along_axis(smoother, np.argpartition(distance, k, axis=1)[:, :k], 1 / k, 1)
+    return smoother

@@ -95,13 +95,14 @@ class BackwardProbe:
         first_since_step = self._last_step != session.step
         stale = first_since_step and session.step > 0 and any(
             p.grad is not None and measure.readable(p.grad) and bool(p.grad.any())
-            for p in list(self._registry.owned())[:8]
+            for p in (list(self._registry.owned()) or found.leaves)[:8]
         )
         session.emit(
             Backward(
                 tick, session.step, place, value, list(loss.shape), loss.requires_grad, found.head,
                 found.activations, sorted(reached), sorted(owned - reached), found.nodes, found.terms,
                 expression=expression.text if expression is not None else "", stale=stale,
+                elements=_elements(loss.grad_fn),
             )
         )
 
@@ -163,3 +164,14 @@ class BackwardProbe:
             session.step += 1
             self._after_step()
         session.flush()
+
+
+def _elements(node: Any) -> int:
+    """How many numbers a mean or a sum is over, by what its autograd node saved; -1 for another node."""
+    sizes = getattr(node, "_saved_self_sym_sizes", None)
+    if sizes is None:
+        return -1
+    total = 1
+    for size in sizes:
+        total *= int(size)
+    return total

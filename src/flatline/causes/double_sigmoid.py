@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from flatline.causes.activations import activation_line
+from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.case import Case, number
+from flatline.causes.softmax_before_cross_entropy import adjacent
+
+
+class DoubleSigmoid(Cause):
+    """Probabilities enter BCEWithLogitsLoss, which applies its own sigmoid to them.
+
+    What you see
+        The loss falls a little and stops; every predicted probability lies between 0.5 and 0.731.
+
+    What is measured
+        The autograd node behind the criterion's input and its range; for a loss written by hand, two sigmoids in a row
+        in the graph. With p in [0, 1] the least loss of a negative is log(1 + e^0) = 0.693, of a positive
+        log(1 + e^-1) = 0.313.
+
+    How it is told apart
+        As ``softmax-before-cross-entropy``, for two classes. A sigmoid before BCELoss is right.
+
+    Experiment
+        Overfit one batch with and without the sigmoid.
+
+    Fix
+        Return the logit; or use BCELoss with the sigmoid.
+
+    References
+        https://github.com/yudi-mars/daisyRec/pull/15
+        https://github.com/itakurah/focal-loss-pytorch/pull/5
+    """
+
+    name = "double-sigmoid"
+    row = "F2"
+    title = "BCEWithLogits takes logits and was given probabilities"
+
+    def decide(self, case: Case) -> Decision | None:
+        calls = [c for c in case.calls_named("binary_cross_entropy_with_logits") if c.input is not None]
+        for call in calls:
+            assert call.input is not None
+            if call.input.origin in ("Sigmoid", "Softmax", "Hardsigmoid"):
+                return self._found(case, call.input.origin.lower(), call.place, [
+                    Evidence("what enters BCEWithLogits", f"the output of {call.input.origin.lower()}", "a logit"),
+                    Evidence("range of it", f"{number(call.input.minimum)} to {number(call.input.maximum)}"),
+                    Evidence("least loss that allows", "0.693 for a negative, 0.313 for a positive", "0"),
+                ])
+        if calls:
+            return RuledOut(f"BCEWithLogits is given no sigmoid's output but one of {calls[0].input.origin or 'a leaf'}"
+                            if calls[0].input else "its input is no sigmoid's output")
+        twice = [b for b in case.backwards if adjacent(b.head, "Sigmoid", "Sigmoid")]
+        if twice and len(twice) == len(case.backwards):
+            return self._found(case, "sigmoid", twice[0].place, [
+                Evidence("activations before the loss", "a sigmoid of a sigmoid", "one sigmoid"),
+                Evidence("loss, first to last", f"{number(case.first_value)} to {number(case.last_value)}"),
+            ])
+        return None
+
+    @staticmethod
+    def _found(case: Case, kind: str, place: int | None, evidence: list[Evidence]) -> Found:
+        return Found(
+            Level.LIKELY, 0.98, activation_line(case, kind, place), evidence,
+            "Remove the sigmoid before the loss: BCEWithLogitsLoss applies its own.",
+        )

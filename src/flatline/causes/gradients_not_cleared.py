@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.case import Case
+from flatline.observe.events import StepCount
+
+
+class GradientsNotCleared(Cause):
+    """Gradients of earlier steps are still there when the next step begins: every update adds all that came before.
+
+    What you see
+        The loss falls, then rises or swings; the gradient grows from step to step.
+
+    What is measured
+        Whether the first backward after an optimizer step finds gradients that are not 0; how often gradients were
+        cleared against how often the optimizer stepped.
+
+    How it is told apart
+        Gradient accumulation adds within a step and clears after it. A rate that is too high overshoots with fresh
+        gradients too.
+
+    Experiment
+        Clear the gradients before each backward that follows a step: the gradient stops growing.
+
+    Fix
+        Call optimizer.zero_grad() once for each optimizer.step().
+
+    References
+        https://github.com/xingyizhou/CenterNet/issues/928
+        https://github.com/huggingface/accelerate/issues/2341
+    """
+
+    name = "gradients-not-cleared"
+    row = "F5"
+    title = "gradients are not cleared between steps"
+
+    def decide(self, case: Case) -> Decision | None:
+        after = [b for b in case.backwards if b.step > 0]
+        if len(after) < 2 or not case.moves:
+            return None
+        stale = sum(b.stale for b in after)
+        if not case.accumulates:
+            return RuledOut(f"{len(after) - stale} of {len(after)} measured steps began with cleared gradients")
+        counts = case.recording.all(StepCount)
+        evidence = [
+            Evidence("steps that began with the gradients of the step before", f"{stale} of {len(after)}", "0"),
+        ]
+        if counts:
+            evidence.append(
+                Evidence("gradients cleared against optimizer steps", f"{counts[-1].clears} to {counts[-1].steps}", "equal")
+            )
+        return Found(
+            Level.LIKELY, 0.97, case.backward_line, evidence,
+            "Call optimizer.zero_grad() before loss.backward(), once for each step.",
+        )

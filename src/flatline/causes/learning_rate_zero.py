@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import ast
+
+from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.case import Case, number
+from flatline.observe.events import LearningRate
+from flatline.record.reader import Line
+from flatline.record.source import SourceFile, update_line
+
+# A schedule may end at 0, and a warm-up may begin there; a rate that moves nothing for half of the run is neither.
+SHARE = 0.5
+
+
+class LearningRateZero(Cause):
+    """The learning rate is 0, or so small that adding the update to a float32 weight changes nothing.
+
+    What you see
+        The loss stays where it is, exactly, from the start or from an epoch on.
+
+    What is measured
+        The learning rate of each group at every step; whether weights that have a gradient and are in the optimizer
+        change, bit for bit.
+
+    How it is told apart
+        With ``parameters-not-optimized`` the optimizer does not hold the weights, with ``graph-cut`` there is no
+        gradient. A cosine schedule that ends at 0, or a warm-up that starts there, moves the weights in between.
+
+    Experiment
+        A constant rate for one epoch: the weights move.
+
+    Fix
+        Step an epoch schedule once an epoch; check its gamma, and integer divisions in a rate function.
+
+    References
+        https://github.com/LINCellularNeuroscience/VAME/issues/26
+        https://github.com/leftthomas/SRGAN/issues/94
+        https://github.com/ClementPinard/SfmLearner-Pytorch/issues/5
+    """
+
+    name = "learning-rate-zero"
+    row = "F8"
+    title = "the learning rate is zero, or too small to change a weight"
+
+    def decide(self, case: Case) -> Decision | None:
+        if not case.stepped and case.recording.optimizers and case.recording.backwards >= 3:
+            scheduled = only_calls(case, "step", "sched")
+            if scheduled is not None:
+                return Found(
+                    Level.LIKELY, 0.98, scheduled,
+                    [Evidence("optimizer steps", f"0 after {case.recording.backwards} backward passes", "one for each"),
+                     Evidence("what is stepped instead", scheduled.source)],
+                    "Call optimizer.step() after backward; scheduler.step() only changes the rate.",
+                )
+            return None
+        updates = [u for u in case.updates if any(p.has_gradient and p.gradient != 0 for p in u.parameters)]
+        if len(updates) < 2:
+            return None
+        still = [u for u in updates if not any(p.moved for p in u.parameters)]
+        steps = max(case.recording.steps, 1)
+        # A run of still steps that reaches to the end, or to the first that moves; as a share of all steps.
+        first = next((u.step for u in still if all(v in still for v in updates if v.step >= u.step)), None)
+        moving = next((u.step for u in updates if u not in still), steps)
+        share = max((steps - first) / steps if first is not None else 0.0, moving / steps)
+        rates = [r for record in case.recording.all(LearningRate) for r in record.rates]
+        if share < SHARE:
+            span = f"{number(min(rates))} to {number(max(rates))}" if rates else "not seen"
+            return RuledOut(f"weights move in {len(updates) - len(still)} of {len(updates)} measured steps (rates {span})")
+        least = min(rates, default=0.0)
+        return Found(
+            Level.LIKELY, 0.96, self._line(case),
+            [
+                Evidence("share of the run in which no weight changed", f"{share:.0%}", "0%"),
+                Evidence("learning rate, least and greatest", f"{number(least)} and {number(max(rates))}" if rates
+                         else "applied by hand"),
+                Evidence("gradients meanwhile", "not 0"),
+            ],
+            "Print the learning rate at each step; step an epoch schedule once an epoch, and check gamma and divisions.",
+        )
+
+    def _line(self, case: Case) -> Line | None:
+        recording = case.recording
+        for file in recording.sources:
+            source = SourceFile(recording, file)
+            for node in source.nodes():
+                if isinstance(node, ast.Assign) and any("['lr']" in ast.unparse(t) for t in node.targets):
+                    return source.line(node.lineno)
+            for node in source.nodes():
+                if isinstance(node, ast.Call):
+                    name = ast.unparse(node.func).rsplit(".", 1)[-1]
+                    if name.endswith(("LR", "Scheduler", "WarmRestarts")):
+                        return source.line(node.lineno)
+        by_hand = update_line(recording, case.backward_line)
+        if by_hand is not None and not recording.optimizers:
+            source = SourceFile(recording, by_hand.file)
+            for name in ("lr", "learning_rate", "eta", "step_size", "rate"):
+                made = source.assignments(name)
+                if made and name in by_hand.source:
+                    return source.line(made[-1].lineno)
+            return by_hand
+        return case.optimizer_line
+
+
+def only_calls(case: Case, method: str, receiver: str) -> Line | None:
+    """A call of ``method`` on something whose name holds ``receiver``, when no other object has it called."""
+    for file in case.recording.sources:
+        source = SourceFile(case.recording, file)
+        calls = [c for c in source.calls_of(method) if isinstance(c.func, ast.Attribute)]
+        found = [c for c in calls if receiver in ast.unparse(c.func).lower()]
+        if found and len(found) == len(calls):
+            return source.line(found[0].lineno)
+    return None

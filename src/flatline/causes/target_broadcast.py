@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import math
+
+from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.case import BINARY, REGRESSION, Case, number
+from flatline.observe.events import CriterionCall
+
+
+class TargetBroadcast(Cause):
+    """Prediction [N, 1] and target [N] are broadcast to [N, N]: every sample is compared with every target.
+
+    What you see
+        The loss stops at the variance of the targets and every prediction goes to their mean.
+
+    What is measured
+        The shapes that enter the loss, and how many differences it averages: N² where there are N targets.
+
+    How it is told apart
+        A broadcast that is meant, as of one target against several quantiles, is no larger than the prediction
+        itself.
+
+    Experiment
+        The same batch with the shapes made equal gives another loss.
+
+    Fix
+        prediction.squeeze(1), or target.unsqueeze(1).
+
+    References
+        https://github.com/deepset-ai/FARM/issues/229
+        https://github.com/IntelLabs/matsciml/pull/347
+    """
+
+    name = "target-broadcast"
+    row = "F4"
+    title = "prediction and target shapes differ, so every sample is compared with every target"
+
+    def decide(self, case: Case) -> Decision | None:
+        compared = 0
+        for call in case.calls:
+            if call.target is None or not call.target.shape or call.target.elements < 2:
+                continue
+            if call.name in (*REGRESSION, *BINARY) and call.input is not None:
+                compared += 1
+                size = _broadcast(call.input.shape, call.target.shape)
+                if size > max(call.input.elements, call.target.elements):
+                    return self._found(case, call, str(tuple(call.input.shape)), size)
+            elif call.name == "expression":
+                backward = next((b for b in case.backwards if b.step == call.step and b.tick > call.tick - 2), None)
+                compared += 1
+                targets = call.target.elements
+                # The mean is over the square of the number of targets: only an outer difference is.
+                if backward is not None and backward.elements == targets**2 and "Sub" in backward.head[:4]:
+                    shape = str(tuple(call.input.shape)) if call.input is not None else "another shape"
+                    return self._found(case, call, shape, backward.elements)
+        return RuledOut("predictions and targets have shapes that go together") if compared else None
+
+    @staticmethod
+    def _found(case: Case, call: CriterionCall, shape: str, size: int) -> Found:
+        target = tuple(call.target.shape) if call.target is not None else ()
+        evidence = [
+            Evidence("prediction and target", f"{shape} and {target}", "the same shape"),
+            Evidence("differences that the loss averages", str(size), str(math.prod(target))),
+        ]
+        if case.chance is not None:
+            evidence.append(
+                Evidence("loss at the end", number(case.last_value), f"below {number(case.chance.value)}, {case.chance.what}")
+            )
+        return Found(
+            Level.LIKELY, 0.98, case.call_line(call), evidence,
+            "Give both the same shape: prediction.squeeze(1), or target.unsqueeze(1).",
+        )
+
+
+def _broadcast(one: list[int], other: list[int]) -> int:
+    """The number of elements of the broadcast of two shapes; 0 when they do not go together.
+
+    >>> _broadcast([32, 1], [32]), _broadcast([32, 3], [32, 1]), _broadcast([32], [32])
+    (1024, 96, 32)
+    """
+    size = 1
+    for i in range(max(len(one), len(other))):
+        a = one[-1 - i] if i < len(one) else 1
+        b = other[-1 - i] if i < len(other) else 1
+        if a != b and 1 not in (a, b):
+            return 0
+        size *= max(a, b)
+    return size
