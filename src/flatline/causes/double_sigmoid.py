@@ -3,7 +3,9 @@ from __future__ import annotations
 from flatline.causes.activations import activation_line
 from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
 from flatline.causes.case import Case, number
-from flatline.causes.softmax_before_cross_entropy import adjacent
+
+# 1 / (1 + 1/e), with room for the rounding of float32.
+SIGMOID_OF_ONE = 0.73107
 
 
 class DoubleSigmoid(Cause):
@@ -48,7 +50,13 @@ class DoubleSigmoid(Cause):
         if calls:
             return RuledOut(f"BCEWithLogits is given no sigmoid's output but one of {calls[0].input.origin or 'a leaf'}"
                             if calls[0].input else "its input is no sigmoid's output")
-        twice = [b for b in case.backwards if adjacent(b.head, "Sigmoid", "Sigmoid")]
+        # A sigmoid of something in [0, 1] lies between 0.5 and sigmoid(1) = 0.7311, in every step.
+        twice = [
+            b for b in case.backwards
+            if [a.kind for a in b.activations[:2]] == ["sigmoid", "sigmoid"]
+            and b.activations[0].shape == b.activations[1].shape
+            and b.activations[0].minimum >= 0.5 and b.activations[0].maximum <= SIGMOID_OF_ONE
+        ]
         if twice and len(twice) == len(case.backwards):
             return self._found(case, "sigmoid", twice[0].place, [
                 Evidence("activations before the loss", "a sigmoid of a sigmoid", "one sigmoid"),
