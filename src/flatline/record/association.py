@@ -25,6 +25,8 @@ RANDOM_FEATURES = 256
 MOST_PERMUTATIONS = 400
 FEWEST_PERMUTATIONS = 100
 BLOCK = 50
+# So many stronger ones among permuted targets, and the chance is known well enough to be called high.
+ENOUGH_ABOVE = 10
 # About a second of multiplications on one core.
 MOST_PRODUCTS = 2e9
 
@@ -70,10 +72,12 @@ def pairs(recording: Recording, evaluation: bool = False) -> tuple[Floats, NDArr
             x = x.reshape(-1, 1)
         if len(x) != len(y):
             continue
-        inputs.append(x.reshape(len(x), -1))
-        targets.append(y)
+        x = x.reshape(len(x), -1)
+        good = np.isfinite(x).all(1) & np.isfinite(y.astype(float))
+        inputs.append(x[good])
+        targets.append(y[good])
     shapes = {x.shape[1:] for x in inputs}
-    if not inputs or len(shapes) != 1:
+    if len(shapes) != 1 or not any(len(x) for x in inputs):
         return None
     kept_inputs: list[NDArray[Any]] = []
     kept_targets: list[Any] = []
@@ -97,8 +101,6 @@ def associate(recording: Recording) -> Association | None:
     if found is None:
         return None
     x, y = found
-    good = np.isfinite(x).all(1) & np.isfinite(y.astype(float))
-    x, y = x[good], y[good]
     if len(y) < 30 or len(np.unique(y)) < 2:
         return None
     if x.shape[1] > MOST_FEATURES:
@@ -145,6 +147,9 @@ def _permuted(strength: Callable[[Floats], Floats], targets: Floats, width: int)
         orders = np.stack([generator.permutation(rows) for _ in range(BLOCK)], 1)  # [N, block]
         found = strength(scaled[orders].reshape(rows, -1))  # [N, block, C] -> [N, block * C]
         null.append(found.reshape(-1, BLOCK, classes).max((0, 2)))
+        above = np.concatenate(null) >= real
+        if above.sum() >= ENOUGH_ABOVE:
+            return max(real, 0.0), float(above.mean())
     return max(real, 0.0), _upper_tail(real, np.concatenate(null))
 
 
@@ -164,7 +169,7 @@ def _upper_tail(value: float, null: Floats) -> float:
 
 def _agreement(smoother: Floats, targets: Floats) -> Floats:
     """Correlation of each column with what the smoother predicts for it from the other rows."""
-    predicted = smoother @ targets
+    predicted: Floats = smoother @ targets
     predicted -= predicted.mean(0)
     return np.asarray((predicted * targets).mean(0) / np.maximum(predicted.std(0), 1e-12))
 
@@ -247,6 +252,6 @@ def _neighbours(x: Floats) -> Floats:
     distance = squares[:, None] + squares[None] - 2 * x @ x.T
     np.fill_diagonal(distance, np.inf)
     k = min(7, len(x) - 1)
-    smoother = np.zeros_like(distance)
+    smoother: Floats = np.zeros_like(distance)
     np.put_along_axis(smoother, np.argpartition(distance, k, axis=1)[:, :k], 1 / k, 1)
     return smoother

@@ -19,7 +19,10 @@ _LABELLED = re.compile(
     re.IGNORECASE,
 )
 _ANY_NUMBER = re.compile(_NUMBER, re.IGNORECASE)
-_EVALUATION = re.compile(r"val|test|dev|eval|valid|holdout", re.IGNORECASE)
+# Whole words: the critic's `value_loss` and the `latest loss` are training losses.
+_EVALUATION = re.compile(
+    r"(?<![a-z])(?:val|valid(?:ation)?|test(?:ing)?|dev|eval(?:uation)?|hold[-_ ]?out)(?:loss)?(?![a-z])", re.IGNORECASE
+)
 
 
 @dataclass
