@@ -79,6 +79,12 @@ def _program() -> str:
                 loss.backward()
                 optimizer.step()
                 print(loss.item(), model(a).argmax(1).tolist(), torch.argmax(model(a)).item())
+        scaler = torch.amp.GradScaler("cpu")
+        optimizer.zero_grad()
+        scaler.scale(F.cross_entropy(model(a), b)).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        print(scaler.get_scale(), a.half().sum().item())
         with contextlib.suppress(ValueError):
             F.cross_entropy(model(a), b[:1])
         print(torch.utils.checkpoint.checkpoint(model, a, use_reentrant=False).sum().item())

@@ -347,6 +347,75 @@ class Printed(Record):
     exhausted: list[str] = []
 
 
+class NonFinite(Record):
+    """The first operation, in forward order, at which a number behind a NaN or infinite scalar went wrong.
+
+    ``saved`` names the tensor that the operation saved (``result``, ``self``, ``mat1`` …; empty when only the scalar
+    itself shows it), ``nan``, ``positive``, ``negative`` and ``zeros`` count its elements that are NaN, an infinity or
+    0, ``first`` is the index of the first of them. ``data``: it is an input to which no operation before contributed.
+    ``largest`` is the greatest magnitude met before, ``before`` the operations that made it, ``parameters`` the
+    weights that were not finite themselves.
+    """
+
+    tick: int
+    step: int
+    place: int | None
+    operation: str
+    saved: str
+    dtype: str
+    shape: list[int]
+    nan: int = 0
+    positive: int = 0
+    negative: int = 0
+    zeros: int = 0
+    first: list[int] = []
+    largest: float = 0.0
+    data: bool = False
+    before: list[str] = []
+    parameters: list[int] = []
+
+
+class Singular(Record):
+    """An operation at a point where its gradient is infinite: ``zeros`` elements under a root, log or fraction bar."""
+
+    tick: int
+    step: int
+    operation: str
+    shape: list[int]
+    dtype: str
+    zeros: int
+
+
+class HalfOverflow(Record):
+    """A 16-bit tensor without a gradient held ``infinite`` elements of +inf when ``operation`` was called on it."""
+
+    tick: int
+    step: int
+    place: int | None
+    operation: str
+    dtype: str
+    shape: list[int]
+    infinite: int
+
+
+class LossScale(Record):
+    """One ``GradScaler.step``. ``skipped``: the optimizer did not step, because gradients were not finite.
+
+    ``place`` is where the scaler was made; ``attempts`` and ``skips`` count so far; ``non_finite`` lists the parameters
+    with such a gradient, ``nan`` whether one of them is NaN, which no smaller scale cures.
+    """
+
+    tick: int
+    step: int
+    place: int | None
+    scale: float
+    skipped: bool
+    attempts: int
+    skips: int
+    non_finite: list[int] = []
+    nan: bool = False
+
+
 class Sample(Record):
     """Rows of a tensor kept for statistics: ``role`` is input, output or target; ``data`` float32 or int64 bytes."""
 
@@ -385,4 +454,8 @@ Event = Union[
     EpochEnded,
     Printed,
     Sample,
+    NonFinite,
+    Singular,
+    HalfOverflow,
+    LossScale,
 ]

@@ -20,7 +20,9 @@ from flatline.observe.probes.criterion import CriterionProbe
 from flatline.observe.probes.cuts import CutsProbe
 from flatline.observe.probes.forward import ForwardProbe
 from flatline.observe.probes.optimizer import OptimizerProbe
+from flatline.observe.probes.precision import PrecisionProbe
 from flatline.observe.probes.samples import Samples
+from flatline.observe.probes.scaler import ScalerProbe
 from flatline.observe.registry import Registry
 from flatline.observe.session import Session
 
@@ -42,12 +44,14 @@ class Probes:
         self._forward = ForwardProbe(session, self._registry, samples, self._criterion)
         self._batches = BatchesProbe(session, self._registry)
         self._cuts = CutsProbe(session, self._registry)
+        self._scaler = ScalerProbe(session, self._registry)
+        self._precision = PrecisionProbe(session)
 
     def install(self) -> None:
         """Installs each probe; one that cannot be installed on this torch is recorded as failed."""
         session = self._session
         session.hands_off, session.shield = _every_operation_watched, _past_functions
-        for probe in (self._criterion, self._built, self._backward, self._optimizer, self._batches):
+        for probe in (self._criterion, self._built, self._backward, self._optimizer, self._batches, self._scaler):
             try:
                 probe.install(self._patches)
             except Exception as error:
@@ -60,6 +64,7 @@ class Probes:
     def uninstall(self) -> None:
         self._built.training_began([])
         self._cuts.stop()
+        self._precision.stop()
         self._forward.stop()
         self._optimizer.uninstall()
         self._patches.remove()
@@ -85,11 +90,13 @@ class Probes:
                 self._start_sampling()
             else:
                 self._cuts.stop()
+                self._precision.stop()
                 self._forward.stop()
 
     def _start_sampling(self) -> None:
         self._forward.start()
         self._cuts.start()
+        self._precision.start()
 
     def _compiling(self, original: Callable[..., Any]) -> Callable[..., Any]:
         session, probes = self._session, self
@@ -98,6 +105,7 @@ class Probes:
             # A compiled program would be compiled again whenever module hooks come or go.
             session.compiled = True
             probes._cuts.stop()
+            probes._precision.stop()
             probes._forward.stop()
             return original(*args, **kwargs)
 

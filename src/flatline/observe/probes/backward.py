@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from flatline.observe import graph, measure
+from flatline.observe import graph, measure, numerics
 from flatline.observe.events import Backward, Update
 from flatline.observe.expression import Expression, loss_expression
 from flatline.observe.patching import Patches, unseen
@@ -43,6 +43,7 @@ class BackwardProbe:
         self._kept_step = -1
         self._last_step = -1
         self._odd = 0
+        self._bad = 0
 
     def install(self, patches: Patches) -> None:
         patches.replace(torch.autograd, "backward", self._wrapped)
@@ -75,15 +76,17 @@ class BackwardProbe:
         place = session.locator.number(user_frame) if user_frame is not None else None
         tick = session.now()
         value: float | None = None
+        bad = False
         if loss.numel() == 1 and measure.readable(loss):
             value = session.last_loss = measure.scalar(loss)
             size = self._registry.inputs[0].shape[0] if self._registry.inputs and self._registry.inputs[0].dim() else 1
             session.numbers("optimised", "loss", place).add(tick, session.step, value, size)
+            bad = value - value != 0.0 and self._first_bad(tick, place, loss)
             if value == 0.0 or value != value:
                 self._odd += 1
                 if self._odd <= 2:
                     session.schedule.event(session.step)
-        if not (session.sampled or not loss.requires_grad):
+        if not (session.sampled or bad or not loss.requires_grad):
             return
         found = graph.walk(loss.grad_fn, measure_activations=not session.checkpointing)
         expression = loss_expression(user_frame) if user_frame is not None else None
@@ -97,6 +100,9 @@ class BackwardProbe:
             p.grad is not None and measure.readable(p.grad) and bool(p.grad.any())
             for p in (list(self._registry.owned()) or found.leaves)[:8]
         )
+        if not session.checkpointing and loss.grad_fn is not None:
+            for singular in numerics.singular_points(tick, session.step, loss.grad_fn):
+                session.emit(singular)
         session.emit(
             Backward(
                 tick, session.step, place, value, list(loss.shape), loss.requires_grad, found.head,
@@ -105,6 +111,16 @@ class BackwardProbe:
                 elements=_elements(loss.grad_fn),
             )
         )
+
+    def _first_bad(self, tick: int, place: int | None, loss: torch.Tensor) -> bool:
+        """Where a NaN or an infinity came from, for the first two losses that are one."""
+        self._bad += 1
+        session = self._session
+        if self._bad <= 2 and not session.checkpointing:
+            found = numerics.first_non_finite(tick, session.step, place, loss, self._registry.parameter)
+            if found is not None:
+                session.emit(found)
+        return self._bad <= 2
 
     def _hand_written(self, loss: torch.Tensor, expression: Expression, frame: Any) -> None:
         """Records a loss formula as a criterion: the prediction has a gradient, the target has none."""
