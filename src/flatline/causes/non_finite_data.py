@@ -1,103 +1,65 @@
 from __future__ import annotations
 
-import numpy as np
-
 from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
-from flatline.causes.case import Case
-from flatline.causes.constant_targets import target_line
+from flatline.causes.case import Case, number
+from flatline.causes.non_finite import bad_data, first_bad_step
 from flatline.observe.events import Forward
-from flatline.record.provenance import made_at
-from flatline.record.reader import Line
-from flatline.record.source import SourceFile, input_text
 
 
 class NonFiniteData(Cause):
-    """NaN or infinite values are in the inputs or the targets.
+    """The data hold NaN or infinities before any weight or operation touches them.
 
     What you see
-        The loss is NaN from the first batch that holds such a value on, and for ever after: one step spoils the weights.
+        The loss is NaN from the first step, or from the batch in which the bad row first comes; once a step was taken
+        on it, every weight is NaN.
 
     What is measured
-        The non-finite elements of each measured batch of inputs and of targets, with the first row and feature.
+        Non-finite elements in what the model and the criterion are given, up to the first loss or weight that is not
+        finite, with the batch, row and feature of the first; and that the weights were finite then.
 
     How it is told apart
-        The data are bad before any arithmetic of the model. With ``numeric-overflow`` they are finite.
+        With an overflow (``numeric-overflow``) or an exploding gradient the data are finite and the first bad number is
+        made by an operation. An attention mask of minus infinities is no fault.
 
     Experiment
-        Replay without those rows: finite.
+        The same batch with the bad rows dropped: the loss is finite.
 
     Fix
-        Fill or drop the values; guard the division or the logarithm that made them.
+        Fill or drop the missing values where the data are read; guard divisions by a range, a deviation or a count that
+        can be 0, and logarithms of what can be 0.
 
     References
-        https://github.com/prs-eth/Marigold/issues/111
-        https://github.com/Nixtla/neuralforecast/issues/186
+        https://github.com/circleAhn/TESLA-tf/issues/1
         https://github.com/ml5js/ml5-next-gen/issues/204
+        https://github.com/Nixtla/neuralforecast/issues/186
+        https://github.com/prs-eth/Marigold/issues/111
     """
 
     name = "non-finite-data"
     row = "F11"
-    title = "NaN or infinite values are in the data"
+    title = "the data hold NaN or infinities"
 
     def decide(self, case: Case) -> Decision | None:
-        bad = case.symptom("non-finite-loss")
-        checked = 0
-        for forward in case.recording.all(Forward):
-            for facts in forward.inputs:
-                checked += 1
-                if facts.non_finite and forward.gradient and not self._weights_bad_before(case, forward.step):
-                    where = facts.first_non_finite
-                    return self._found(case, "inputs", forward.step, facts.non_finite, facts.elements, where, bad is not None)
-        for call in case.calls:
-            if call.target is not None:
-                checked += 1
-                if call.target.non_finite:
-                    return self._found(
-                        case, "targets", call.step, call.target.non_finite, call.target.elements,
-                        call.target.first_non_finite, bad is not None,
-                    )
-        for rows in case.recording.rows:
-            for kept in rows.inputs:
-                checked += 1
-                if kept.dtype.kind == "f" and not np.isfinite(kept).all():
-                    where = [int(i) for i in np.argwhere(~np.isfinite(kept))[0]]
-                    return self._found(
-                        case, "inputs", rows.step, int((~np.isfinite(kept)).sum()), kept.size, where, bad is not None
-                    )
-        return RuledOut(f"all {checked} measured inputs and targets are finite") if checked else None
-
-    @staticmethod
-    def _weights_bad_before(case: Case, step: int) -> bool:
-        return any(p.non_finite_weight for u in case.updates if u.step < step for p in u.parameters)
-
-    def _found(
-        self, case: Case, what: str, step: int, count: int, total: int, where: list[int], shown: bool
-    ) -> Decision:
-        place = f"row {where[0]}" + (f", element {', '.join(map(str, where[1:]))}" if len(where) > 1 else "") if where else ""
+        found = bad_data(case)
+        if found is None:
+            if first_bad_step(case) is None:
+                seen = case.recording.all(Forward) or case.calls
+                return RuledOut("no loss and no weight became NaN or infinite") if seen else None
+            return RuledOut("the inputs and targets were finite when the first bad number appeared")
+        where = ""
+        if found.first:
+            where = f"row {found.first[0]}" + (f", element {tuple(found.first[1:])}" if len(found.first) > 1 else "")
+        evidence = [
+            Evidence(
+                f"NaN or infinite elements of the {found.role}s at step {found.step}",
+                f"{found.count} of {found.elements}" + (f"; the first is {where}" if where else ""), "0",
+            ),
+            Evidence("first step with a loss or weight that is not finite", str(first_bad_step(case))),
+        ]
+        if case.finite.size:
+            evidence.append(Evidence("last finite loss", number(float(case.finite[-1]))))
         return Found(
-            Level.LIKELY if shown else Level.POSSIBLE, 0.98 if shown else 0.5, self._line(case, what),
-            [
-                Evidence(f"non-finite values in the {what} at step {step}", f"{count} of {total}", "0"),
-                Evidence("the first of them", place),
-            ],
-            f"Find what makes NaN or infinity in the {what}: missing values, a division by zero, a logarithm of zero.",
+            Level.LIKELY, 0.98, found.line, evidence,
+            "Fill or drop these values where the data are made: look for empty cells, a division by 0 (a constant "
+            "feature, a zero range, norm or count) or the logarithm of 0 or less.",
         )
-
-    @staticmethod
-    def _line(case: Case, what: str) -> Line | None:
-        if what == "targets":
-            return target_line(case)
-        recording = case.recording
-        forwards = recording.all(Forward)
-        line = recording.line(forwards[0].place) if forwards else case.criterion_line
-        trail = made_at(recording, line, input_text(recording, line))
-        # The nearest statement that can make such a value: a division, a logarithm, a root, or a NaN written down.
-        for made in trail:
-            if any(word in made.source for word in ("/", "log(", "sqrt(", "nan", "genfromtxt", "read_csv")):
-                return made
-        if line is not None:
-            source = SourceFile(recording, line.file)
-            for call in source.calls_of("float"):
-                if call.args and "nan" in source.line(call.lineno).source:
-                    return source.line(call.lineno)
-        return trail[-1] if trail else line

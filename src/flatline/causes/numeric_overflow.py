@@ -1,128 +1,278 @@
 from __future__ import annotations
 
-import ast
 import math
 
-from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
-from flatline.causes.case import Case, number
-from flatline.causes.learning_rate_too_high import LearningRateTooHigh
-from flatline.observe.events import Forward
-from flatline.record.reader import Line
-from flatline.record.source import SourceFile
+import numpy as np
 
-HALF = ("float16", "bfloat16")
-# A sound initialisation keeps the scale of its input from layer to layer. A million times larger is growth through the
-# layers, which is `exploding-gradient`, and not one operation that overflows.
-GROWTH = 1e6
+from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.case import REGRESSION, Case, number
+from flatline.causes.non_finite import (
+    HALF,
+    bad_data,
+    dtype_of,
+    first_bad_step,
+    half_in_trail,
+    half_line,
+    operation_line,
+    weights_lost,
+)
+from flatline.observe.events import Backward, Forward, HalfOverflow, LearningRate, NonFinite, Singular
+from flatline.record.reader import Line
+
+# Half of the smallest number above 0 that float16 has, 2^-24: anything below is rounded to 0.
+SMALLEST_HALF = 2.0**-25
+LARGEST_HALF = 65504.0
+# exp(x) leaves float32 at x = ln(3.4e38).
+EXP_LIMIT = 88.7
+EPSILON = {"float16": 2.0**-10, "bfloat16": 2.0**-7}
+# An update over a tenth of the weights, or a loss that grew tenfold, is the learning rate's doing (see that cause).
+UPDATE_RATIO = 0.1
+GROWTH = 10.0
+# Operations that leave the range, or have no value, for arguments that are themselves ordinary numbers.
+_SPECIAL = ("Exp", "Log", "Log2", "Log10", "Div", "Sqrt", "Rsqrt", "Reciprocal", "Expm1", "Sinh", "Cosh", "Tan")
 
 
 class NumericOverflow(Cause):
-    """A finite computation leaves the range of its number format: overflow, underflow, log of 0, 0 by 0.
+    """A number left the range of its type: too large, too small, or at a point where an operation has no value.
 
     What you see
-        The loss is NaN or infinite; a report that filters NaN prints it as 0.
+        The loss is NaN or infinite though the data are fine; or it is 0 (in half precision, or because the log prints
+        NaN as 0); or weights turn NaN after one step.
 
     What is measured
-        Whether inputs, targets and weights are finite where the outputs or the loss are not; the dtype of weights and
-        outputs; the arguments of exp and log in the autograd graph; what is printed beside a NaN.
+        The first operation in forward order whose saved numbers are not finite, its type, and whether the weights were
+        finite then; for gradients, the operations that stood at a singular point (a root, logarithm or quotient at 0);
+        a loss of 0 computed again from the kept rows; Adam's epsilon against the smallest half; 16-bit tensors that
+        hold infinities.
 
     How it is told apart
-        Bad data are ``non-finite-data``. A loss that grows step by step first is ``learning-rate-too-high``. Values
-        that grow from layer to layer are ``exploding-gradient``.
+        ``non-finite-data``: the bad number is already in the inputs. ``learning-rate-too-high``: the loss grew or the
+        weights jumped before. ``exploding-gradient``: numbers grow from layer to layer until a plain product overflows.
 
     Experiment
-        The same batch in float32 from the weights before the bad step: finite means precision, NaN means the formula.
+        The same batch with the same weights in float32 (or the stable form of the formula): finite.
 
     Fix
-        bfloat16 or float32 for the part that overflows; float32 master weights with autocast; log_softmax and
-        logsumexp instead of exp and log; an epsilon in a division.
+        float32 or bfloat16 for the part that overflows; log_softmax, logsumexp and the losses "with logits" in place of
+        exp and log written out; a small constant inside roots, logarithms and denominators; Adam's eps at 1e-4 in half.
 
     References
-        https://github.com/jzhang38/TinyLlama/issues/32
-        https://github.com/QwenLM/Qwen3/issues/670
-        https://github.com/faustomilletari/VNet/issues/3
+        https://github.com/jzhang38/TinyLlama/issues/153
+        https://github.com/pytorch/pytorch/issues/8860
+        https://github.com/tflearn/tflearn/issues/695
+        https://github.com/huggingface/peft/issues/1522
     """
 
     name = "numeric-overflow"
     row = "Z3"
-    title = "numbers leave the range of their format"
+    title = "a number left the range of its type (overflow, underflow, or a singular point)"
 
     def decide(self, case: Case) -> Decision | None:
-        bad = case.symptom("non-finite-loss")
-        if bad is None or case.curve is None:
-            return RuledOut("every optimised loss is finite") if case.curve is not None else None
-        if any(f.non_finite for w in case.recording.all(Forward) for f in w.inputs if w.step <= bad.first_step):
+        if bad_data(case) is not None:
+            return RuledOut("the data were not finite already")
+        found = self._epsilon(case) or self._forward(case) or self._gradient(case) or self._underflow(case)
+        found = found or self._half_data(case) or self._lost_updates(case)
+        if found is not None:
+            return found
+        if not case.recording.backwards:
             return None
-        if any(c.target is not None and c.target.non_finite for c in case.calls):
+        if first_bad_step(case) is None:
+            return RuledOut("every measured number was finite")
+        return None
+
+    @staticmethod
+    def _epsilon(case: Case) -> Found | None:
+        """A step on finite gradients made float16 weights NaN: Adam divided by 0, because its eps is 0 in half."""
+        lost = weights_lost(case)
+        if lost is None:
             return None
-        if LearningRateTooHigh._grew(case.curve.values):
-            return RuledOut("the loss grew step by step before it was no longer finite")
-        forwards = [f for f in case.recording.all(Forward) if f.gradient]
-        outputs = [(f, t) for f in forwards for t in f.outputs]
-        kinds = {t.dtype for _, t in outputs} | {
-            p.dtype for n, p in case.recording.parameters.items() if any(n in f.called for f in forwards)
-        }
-        half = sorted(k for k in kinds if k in HALF)
-        grown = [
-            f for f in forwards
-            if any(_size(o.maximum, o.minimum) > GROWTH * max(_size(i.maximum, i.minimum) for i in f.inputs)
-                   for o in f.outputs if f.inputs and math.isfinite(o.maximum)) and f.step <= bad.first_step
+        update, weights = lost
+        clean = [p for p in weights if not p.non_finite_gradient and dtype_of(case, p.parameter) in HALF]
+        if not clean:
+            return None
+        optimizer = case.recording.optimizers.get(update.optimizer)
+        eps = optimizer.options.get("eps") if optimizer is not None else None
+        evidence = [
+            Evidence("type of the weights", dtype_of(case, clean[0].parameter), "float32"),
+            Evidence(f"weights that step {update.step} made NaN from finite gradients", str(len(clean)), "0"),
         ]
-        if grown and not half:
-            return RuledOut("values grow from layer to layer; no single operation overflows")
-        evidence = [Evidence("loss", f"{bad.text}", "finite")]
-        first_output = next((f for f, t in outputs if t.non_finite), None)
-        first_weight = next((u for u in case.updates if any(p.non_finite_weight for p in u.parameters)), None)
-        if first_output is not None and (first_weight is None or first_output.step <= first_weight.step):
-            evidence.append(
-                Evidence("first non-finite", f"the model's output at step {first_output.step}; inputs and weights are finite")
-            )
-        elif first_weight is not None:
-            names = [case.recording.parameter_name(p.parameter) for p in first_weight.parameters if p.non_finite_weight]
-            evidence.append(Evidence("first non-finite", f"{names[0]} after the update of step {first_weight.step}"))
-        if half:
-            evidence.append(Evidence("number format", ", ".join(half), "float32 weights, or autocast around them"))
-        evidence += self._operations(case, bad.first_step)
-        hidden = next((m for m in case.printed if m.factor == "non-finite"), None)
-        if hidden is not None:
-            evidence.append(Evidence("printed beside it", hidden.printed.numbers[-1].text, "nan"))
+        small = isinstance(eps, float) and eps < SMALLEST_HALF
+        if small:
+            evidence.append(Evidence("the optimizer's eps, in float16", f"{eps:g} is rounded to 0", "at least 6e-8"))
         return Found(
-            Level.LIKELY, 0.95 if half or len(evidence) > 2 else 0.8, self._line(case, bool(half)), evidence,
-            "Compute the part that overflows in float32 (or with log_softmax and logsumexp), and print NaN as NaN.",
+            Level.LIKELY, 0.98 if small else 0.9, half_line(case, of_model=True) or case.optimizer_line, evidence,
+            "Keep the weights in float32 and use autocast (bfloat16, or float16 with GradScaler); or at least give "
+            "the optimizer eps=1e-4.",
+        )
+
+    def _forward(self, case: Case) -> Found | None:
+        first = next(iter(case.recording.all(NonFinite)), None)
+        if first is None or first.parameters:
+            return None
+        grew = self._grew(case)
+        half = first.dtype == "float16"
+        if not half and first.operation not in _SPECIAL:
+            return None
+        if first.operation.startswith("Log") and self._negative_log(case, first):
+            # The argument is no probability at all: that is for output-activation-mismatch to say.
+            return None
+        if not first.shape and first.operation == "Div":
+            # A mean over nothing: what was counted is the cause, not the division.
+            return None
+        parts = [("NaN", first.nan), ("+inf", first.positive), ("-inf", first.negative), ("0", first.zeros)]
+        held = ", ".join(f"{n} {name}" for name, n in parts if n) or "the loss itself"
+        before = f" (made by {', '.join(first.before)})" if first.before and first.saved != "result" else ""
+        evidence = [
+            Evidence(
+                "first operation with a number out of range",
+                f"{first.operation} in {first.dtype}, step {first.step}: its {first.saved or 'value'} of shape "
+                f"{tuple(first.shape)} holds {held}{before}", "finite numbers",
+            ),
+            Evidence("weights that were not finite at that time", "0"),
+        ]
+        if half:
+            evidence.append(Evidence("largest float16", number(LARGEST_HALF)))
+        elif first.operation == "Exp":
+            evidence.append(Evidence("exp leaves float32 for arguments above", number(EXP_LIMIT)))
+        line = half_line(case, of_model=False) if half else operation_line(case, first.operation)
+        level = Level.POSSIBLE if grew and not half else Level.LIKELY
+        return Found(
+            level, 0.5 if level is Level.POSSIBLE else 0.97 if half else 0.93, line or case.criterion_line, evidence,
+            self._advice(first.operation, half),
         )
 
     @staticmethod
-    def _operations(case: Case, step: int) -> list[Evidence]:
-        for backward in case.backwards:
-            if backward.step > step:
-                break
-            for activation in backward.activations:
-                if activation.kind == "exp" and (math.isinf(activation.maximum) or activation.maximum == 0):
-                    return [Evidence("result of an exp", number(activation.maximum), "finite, above 0")]
-                if activation.kind == "log" and activation.minimum <= 0:
-                    return [Evidence("argument of a log", number(activation.minimum), "above 0")]
-        return []
+    def _advice(operation: str, half: bool) -> str:
+        if half:
+            return ("Do this part in float32 (x.float(), or outside autocast), or in bfloat16, which has the range of "
+                    "float32.")
+        if operation.startswith("Exp"):
+            return "Use softmax, log_softmax or logsumexp, which subtract the maximum first, in place of exp."
+        return f"Keep the argument of {operation.lower()} away from 0: clamp it, or add a small constant inside."
 
     @staticmethod
-    def _line(case: Case, half: bool) -> Line | None:
-        """The line that changes the number format, or the exp, log or division of the formula, nearest the loss."""
-        recording = case.recording
-        for file in recording.sources:
-            source = SourceFile(recording, file)
-            for node in source.nodes():
-                if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".half"):
-                    return source.line(node.lineno)
-            for node in source.nodes():
-                if isinstance(node, ast.Attribute) and node.attr in ("float16", "bfloat16"):
-                    return source.line(node.lineno)
-        for file in recording.sources:
-            source = SourceFile(recording, file)
-            for name in ("exp", "log", "sqrt"):
-                calls = source.calls_of(name)
-                if calls and not half:
-                    return source.line(calls[0].lineno)
-        return case.criterion_line
+    def _negative_log(case: Case, first: NonFinite) -> bool:
+        near = [b for b in case.backwards if b.step == first.step]
+        return any(a.kind == "log" and a.minimum < 0 for b in near for a in b.activations)
 
+    @staticmethod
+    def _grew(case: Case) -> bool:
+        """Whether the weights jumped or the loss grew before the first bad number: then the rate comes first."""
+        values = case.curve.values if case.curve is not None else np.zeros(0)
+        finite = np.isfinite(values)
+        before = values[: int(np.argmin(finite))] if not finite.all() else values
+        rose = len(before) >= 2 and float(np.max(np.abs(before))) > GROWTH * max(abs(float(before[0])), 1e-12)
+        return rose or any(r > UPDATE_RATIO for r in case.update_ratios if math.isfinite(r))
 
-def _size(maximum: float, minimum: float) -> float:
-    return max(abs(maximum), abs(minimum), 1e-12) if math.isfinite(maximum) and math.isfinite(minimum) else 1e-12
+    def _gradient(self, case: Case) -> Found | None:
+        """A finite loss whose gradient is not: a singular point, or float16 weights."""
+        for update in case.updates:
+            bad = [p for p in update.parameters if p.non_finite_gradient]
+            if not bad:
+                continue
+            backward = self._backward_of(case, update.step)
+            if backward is None or backward.value is None or not math.isfinite(backward.value):
+                return None
+            names = ", ".join(case.recording.parameter_name(p.parameter) for p in bad[:3])
+            evidence = [
+                Evidence(f"loss at step {update.step}", number(backward.value), "finite"),
+                Evidence("gradients that are not finite", f"{len(bad)} of {len(update.parameters)} ({names})", "0"),
+            ]
+            singular = [s for s in case.recording.all(Singular) if s.step == update.step]
+            if singular:
+                worst = singular[0]
+                evidence.append(Evidence(
+                    f"elements at 0 under {worst.operation}, where its slope is infinite",
+                    f"{worst.zeros} of shape {tuple(worst.shape)}", "0",
+                ))
+                return Found(
+                    Level.LIKELY, 0.95, operation_line(case, worst.operation) or case.criterion_line, evidence,
+                    f"Add a small constant inside the {worst.operation.lower()}, or choose the elements before it: "
+                    "torch.where and masks hide the value but not the gradient, because 0 times infinity is NaN.",
+                )
+            half = [p for p in bad if dtype_of(case, p.parameter) == "float16"]
+            if half and not self._grew(case):
+                evidence.append(Evidence("type of these weights", "float16: its largest number is 65504", "float32"))
+                return Found(
+                    Level.LIKELY, 0.88, half_line(case, of_model=True) or case.optimizer_line, evidence,
+                    "Keep the weights in float32 and use autocast with GradScaler, or bfloat16.",
+                )
+            return None
+        return None
+
+    @staticmethod
+    def _backward_of(case: Case, step: int) -> Backward | None:
+        return next((b for b in case.backwards if b.step == step), None)
+
+    def _underflow(self, case: Case) -> Found | None:
+        """A 16-bit loss of 0 that is not 0 when it is computed again from the same rows."""
+        for call in case.calls_named("mse_loss", "smooth_l1_loss", "huber_loss", "expression", *REGRESSION):
+            facts, target = call.input, call.target
+            if call.value != 0 or facts is None or target is None or facts.dtype not in HALF:
+                continue
+            rows = next((r for r in case.recording.rows if r.tick == call.tick), None)
+            if rows is None or rows.output is None or rows.target is None or rows.output.shape != rows.target.shape:
+                continue
+            error = float(np.sqrt(np.mean((rows.output.astype(float) - rows.target.astype(float)) ** 2)))
+            # What rounding to this type leaves open anyway, with a decade to spare: a fit that good is a fit.
+            size = max(abs(target.minimum), abs(target.maximum))
+            if error <= 10 * EPSILON[facts.dtype] * size:
+                continue
+            return Found(
+                Level.LIKELY, 0.97, half_in_trail(case, call) or half_line(case, of_model=True) or case.call_line(call),
+                [
+                    Evidence(f"loss in {facts.dtype}", "0", f"{number(error**2)}, computed from the same rows"),
+                    Evidence("typical distance of output and target", number(error)),
+                    Evidence("its square is rounded to 0 below", number(SMALLEST_HALF), f"in {facts.dtype}"),
+                ],
+                "Compute the loss in float32, or scale the targets to deviation 1 before the cast.",
+            )
+        return None
+
+    @staticmethod
+    def _half_data(case: Case) -> Found | None:
+        """Data that overflowed in half precision before they reached the model."""
+        found = case.recording.all(HalfOverflow)
+        hurt = case.has("non-finite-loss", "nothing-moves", "zero-loss") or case.stuck
+        if not found or not hurt:
+            return None
+        first = found[0]
+        dead = [t for f in case.recording.all(Forward) for t in f.inputs if t.minimum == t.maximum == 0]
+        evidence = [
+            Evidence(
+                f"infinite elements of a {first.dtype} tensor of shape {tuple(first.shape)} at step {first.step}",
+                str(first.infinite), f"0: the largest float16 is {number(LARGEST_HALF)}",
+            ),
+        ]
+        if dead:
+            evidence.append(Evidence("what the model is given", "0 in every element", "inputs that differ"))
+        line = case.recording.line(first.place)
+        return Found(
+            Level.LIKELY if dead or case.has("non-finite-loss") else Level.POSSIBLE, 0.95 if dead else 0.6,
+            NumericOverflow._cast_near(case, line) or line, evidence,
+            "Do this in float32, or scale the values down before the cast.",
+        )
+
+    @staticmethod
+    def _cast_near(case: Case, line: Line | None) -> Line | None:
+        cast = half_line(case, of_model=False)
+        return cast if cast is not None and line is not None and cast.file == line.file else None
+
+    @staticmethod
+    def _lost_updates(case: Case) -> Found | None:
+        """16-bit weights that a step leaves as they are, because it is under half a unit of their last place."""
+        rates = [max(r.rates) for r in case.recording.all(LearningRate) if r.rates]
+        seen = [p for u in case.updates for p in u.parameters
+                if p.has_gradient and p.gradient > 0 and dtype_of(case, p.parameter) in HALF]
+        if not seen or not rates or max(rates) <= 0 or any(p.moved for p in seen):
+            return None
+        kind = dtype_of(case, seen[0].parameter)
+        return Found(
+            Level.LIKELY, 0.95, half_line(case, of_model=True) or case.optimizer_line,
+            [
+                Evidence(f"measured {kind} weights with a gradient that a step changed", f"0 of {len(seen)}", "all"),
+                Evidence("learning rate", number(max(rates)), "above 0"),
+                Evidence(f"smallest relative change that {kind} can hold", number(EPSILON[kind] / 2)),
+            ],
+            "Keep the weights in float32 and use autocast; updates are smaller than the spacing of 16-bit numbers.",
+        )
