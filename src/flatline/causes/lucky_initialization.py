@@ -101,6 +101,8 @@ class LuckyInitialization(Cause):
             return main is not None and is_squared_error(case.recording, main, scaled=True) and rows.target.std() > 0
         output, target = rows.output, rows.target
         if target.dtype.kind == "i" and output.ndim == target.ndim + 1 and output.shape[1] > 1:
+            if output[:, 0].shape != target.shape:
+                return False
             return bool(np.mean(output.argmax(1) == target) > 1 - SHARE)
         if output.size != target.size or target.std() == 0:
             return False

@@ -5,7 +5,7 @@ import ast
 from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
 from flatline.causes.case import Case
 from flatline.causes.learning_rate_zero import only_calls
-from flatline.observe.events import Forward, ParametersWritten
+from flatline.observe.events import Forward, LossScale, ParametersWritten
 from flatline.record.reader import Line
 from flatline.record.source import SourceFile
 
@@ -51,6 +51,9 @@ class ParametersNotOptimized(Cause):
         if not case.stepped:
             if only_calls(case, "step", "sched") is not None:
                 # A scheduler is stepped in the optimizer's place: that cause tells it.
+                return None
+            if recording.all(LossScale):
+                # A gradient scaler was asked to step and left it out: loss-scale-collapse tells why.
                 return None
             return Found(
                 Level.LIKELY, 0.97, case.backward_line,
