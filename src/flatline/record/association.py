@@ -6,6 +6,7 @@ A test that finds nothing proves nothing by itself; it says how strong a relatio
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,8 @@ from flatline.record.reader import Floats, Recording
 MOST_ROWS = 800
 MOST_FEATURES = 1000
 FOLDS = 5
+# torch's ignore_index: which places are masked is no label.
+IGNORED = -100
 # Three kinds of test at one in a thousand each: about one false find in 300 programs without signal.
 SIGNIFICANT = 1e-3
 RANDOM_FEATURES = 256
@@ -27,6 +30,8 @@ FEWEST_PERMUTATIONS = 100
 BLOCK = 50
 # So many stronger ones among permuted targets, and the chance is known well enough to be called high.
 ENOUGH_ABOVE = 10
+# The usual least count behind a cell of a contingency table.
+ENOUGH_ROWS = 5
 # About a second of multiplications on one core.
 MOST_PRODUCTS = 2e9
 
@@ -58,38 +63,40 @@ def pairs(recording: Recording, evaluation: bool = False) -> tuple[Floats, NDArr
     """Distinct rows of the model's first input, as features, with their targets; None when they do not line up.
 
     Inputs [N, …] are flattened to [N, d]; integer inputs become counts of values and the value at each position.
-    Targets are [N], or [N, 1], or the class of one-hot rows.
+    Targets are [N], or [N, 1], or the class of one-hot rows. Rows that hold NaN or a masked target are left out.
     """
-    inputs: list[NDArray[Any]] = []
-    targets: list[NDArray[Any]] = []
+    kept_inputs: list[NDArray[Any]] = []
+    kept_targets: list[NDArray[Any]] = []
+    seen: Counter[bytes] = Counter()
     for rows in recording.rows:
         if rows.gradient == evaluation or rows.target is None or not rows.inputs:
             continue
         x, y = rows.inputs[0], _labels(rows.target)
-        if y is None or x.ndim == 0:
+        if y is None or x.ndim == 0 or len(x) == 0:
             continue
-        if x.ndim == 2 and len(y) == x.size and len(y) != len(x):
-            x = x.reshape(-1, 1)
-        if len(x) != len(y):
+        # A text gives a row for each of its tokens, [B, T] and [B * T]; it is known again as a whole.
+        tokens = x.shape[1] if x.ndim == 2 and len(y) == x.size and len(y) != len(x) else 1
+        if len(y) != tokens * len(x):
             continue
-        x = x.reshape(len(x), -1)
-        good = np.isfinite(x).all(1) & np.isfinite(y.astype(float))
-        inputs.append(x[good])
-        targets.append(y[good])
-    shapes = {x.shape[1:] for x in inputs}
-    if len(shapes) != 1 or not any(len(x) for x in inputs):
-        return None
-    kept_inputs: list[NDArray[Any]] = []
-    kept_targets: list[Any] = []
-    seen: set[bytes] = set()
-    for x, y in zip(inputs, targets):
-        for row, target in zip(x, y):
-            key = row.tobytes() + np.asarray(target).tobytes()
-            if key not in seen and len(seen) < MOST_ROWS:
-                seen.add(key)
+        x, y = x.reshape(len(y), -1), y.reshape(-1)
+        # Equal images are one image seen twice. Equal numbers stand for as many rows as one step has of them.
+        often = tokens == 1 and x.shape[1] == 1 and x.dtype.kind == "i"
+        here: Counter[bytes] = Counter()
+        for start in range(0, len(y), tokens):
+            row, target = x[start : start + tokens], y[start : start + tokens]
+            key = row.tobytes() + target.tobytes()
+            here[key] += 1
+            if seen[key] < (here[key] if often else 1):
+                seen[key] += 1
                 kept_inputs.append(row)
                 kept_targets.append(target)
-    return _features(np.stack(kept_inputs)), np.asarray(kept_targets)
+        if sum(map(len, kept_targets)) >= MOST_ROWS:
+            break
+    if len({x.shape[1:] for x in kept_inputs}) != 1:
+        return None
+    x, y = np.concatenate(kept_inputs)[:MOST_ROWS], np.concatenate(kept_targets)[:MOST_ROWS]
+    good = np.isfinite(x).all(1) & np.isfinite(y.astype(float)) & ((y != IGNORED) | (y.dtype.kind != "i"))
+    return (_features(x[good]), y[good]) if good.any() else None
 
 
 def associate(recording: Recording) -> Association | None:
@@ -118,7 +125,8 @@ def associate(recording: Recording) -> Association | None:
     onehot = onehot - onehot.mean(0)
     best = Association(len(y), x.shape[1], "", 1.0, 0.0, _baseline(y, classification), 0.0, classification)
     best.detectable = _detectable(len(y), best.baseline, classification)
-    strength, p = _permuted(lambda columns: np.abs(x.T @ columns) / len(y), onehot, len(x.T))
+    tame = _tamed(x)
+    strength, p = _permuted(lambda columns: np.abs(tame.T @ columns) / len(y), onehot, len(x.T))
     _keep(best, "a single feature", p, strength)
     for method, smoother in (
         ("a linear probe", _ridge(x)),
@@ -138,7 +146,7 @@ def _permuted(strength: Callable[[Floats], Floats], targets: Floats, width: int)
     so no formula for the latter holds.
     """
     rows, classes = targets.shape
-    scaled = targets / np.maximum(targets.std(0), 1e-12)
+    scaled = _tamed(targets / np.maximum(targets.std(0), 1e-12))
     real = float(strength(scaled).max())
     generator = np.random.default_rng(2)
     times = int(np.clip(MOST_PRODUCTS / (rows * width * classes), FEWEST_PERMUTATIONS, MOST_PERMUTATIONS))
@@ -151,6 +159,13 @@ def _permuted(strength: Callable[[Floats], Floats], targets: Floats, width: int)
         if above.sum() >= ENOUGH_ABOVE:
             return max(real, 0.0), float(above.mean())
     return max(real, 0.0), _upper_tail(real, np.concatenate(null))
+
+
+def _tamed(x: Floats) -> Floats:
+    """Columns of deviation 1 with their outliers pulled in: a rare value that meets a rare class once is no relation,
+    and among many of both such meetings would hide one."""
+    most = math.sqrt(len(x) / ENOUGH_ROWS)
+    return np.clip(x, -most, most)
 
 
 def _upper_tail(value: float, null: Floats) -> float:
