@@ -40,6 +40,30 @@ SOURCES = {
         for i, (x, y) in enumerate(loader):
             loss(model(x), y)
     """,
+    "the first of a numbered pair": """
+        targets = torch.zeros(100)  # here
+        loader = DataLoader(TensorDataset(targets, inputs), batch_size=8)
+        for i, (y, x) in enumerate(loader):
+            loss(model(x), y)
+    """,
+    "a name that a function has too": """
+        y = torch.zeros(100)  # here
+        def other():
+            y = torch.ones(100)
+        loss(model(x), y)
+    """,
+    "a name that only a function has": """
+        def step():
+            loss(model(x), y)
+        y = torch.zeros(100)  # here
+        def other():
+            y = torch.ones(100)
+    """,
+    "a name that is added to": """
+        y = torch.zeros(100)  # here
+        y += 1
+        loss(model(x), y)
+    """,
     "the second of three tensors": """
         a, b, c = torch.rand(5), torch.rand(5), torch.rand(5)
         y = torch.zeros(100)
@@ -173,7 +197,8 @@ SOURCES = {
     """,
     "an element that is written": """
         y = torch.rand(5)
-        y[mask] = 0  # here
+        filler = torch.zeros(1)
+        y[mask] = filler  # here
         loss(model(x), y)
     """,
     "a list that is appended to": """
@@ -252,7 +277,7 @@ def test_no_line_and_no_argument_lead_nowhere() -> None:
 TRAINING = """
     def train_epoch(loader):
         for x, y in loader:
-            out = net(x)
+            out = blend(image, net(x))
             value = criterion(net(x[0:8]), y)
             value.backward()
             with torch.no_grad():
@@ -279,7 +304,7 @@ def test_loops_are_followed_through_calls() -> None:
 
 def test_what_a_model_is_given() -> None:
     tape = Tape(TRAINING)
-    assert input_text(tape.recording(), tape.line_with("out = net")) == "x"
+    assert input_text(tape.recording(), tape.line_with("out = blend")) == "x"
     assert input_text(tape.recording(), tape.line_with("value = criterion")) == "x[0:8]"
     assert input_text(tape.recording(), tape.line_with('"done"')) is None
 

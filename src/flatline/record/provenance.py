@@ -162,6 +162,9 @@ class Provenance:
         name = ast.unparse(node)
         function = self.source.function_around(line)
         statements = self._assignments(name, function, line)
+        if function is None:
+            # A function's own variable of that name is another one, unless there is no other.
+            statements = [s for s in statements if not self._in_function(s)] or statements
         if not statements and function is not None:
             parameters = [a.arg for a in function.args.args]
             if name in parameters:
