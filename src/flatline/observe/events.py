@@ -212,12 +212,13 @@ class ParameterFacts(msgspec.Struct, array_like=True):
 
 
 class Update(Record):
-    """One optimizer step on a sampled step."""
+    """One optimizer step on a sampled step. ``stale``: its gradients were not cleared since its step before."""
 
     tick: int
     step: int
     optimizer: int
     parameters: list[ParameterFacts]
+    stale: bool = False
 
 
 class OptimizerSeen(Record):
@@ -429,6 +430,35 @@ class Sample(Record):
     gradient: bool = True
 
 
+class Visible(Record):
+    """Which positions of a sequence of tokens the model's output at ``position`` depends on, read from gradients."""
+
+    tick: int
+    step: int
+    length: int
+    position: int
+    seen: list[int]
+
+
+class Code(Record):
+    """A Gaussian code in the loss: each dimension's divergence from the standard normal in nats (mean over the
+    batch), and the variance over the batch of its mean."""
+
+    tick: int
+    step: int
+    divergence: list[float]
+    spread: list[float]
+
+
+class LossMask(Record):
+    """Which single losses a mask of the program's own leaves in: 1 in, 0 out; ``data`` is uint8 bytes."""
+
+    tick: int
+    step: int
+    shape: list[int]
+    data: bytes
+
+
 Event = Union[
     Place,
     Source,
@@ -458,4 +488,7 @@ Event = Union[
     Singular,
     HalfOverflow,
     LossScale,
+    Visible,
+    Code,
+    LossMask,
 ]

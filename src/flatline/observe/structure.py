@@ -21,8 +21,10 @@ MOST_LATENTS = 256
 FEWEST_POSITIONS = 4
 # What stands between a loss and the terms it is the sum of.
 _ARITHMETIC = frozenset(
-    "AddBackward0 SubBackward0 RsubBackward1 MulBackward0 DivBackward0 NegBackward0 SumBackward0 SumBackward1 "
-    "MeanBackward0 MeanBackward1 ClampBackward1 ClampMinBackward0".split()
+    {
+        "AddBackward0", "SubBackward0", "RsubBackward1", "MulBackward0", "DivBackward0", "NegBackward0", "SumBackward0",
+        "SumBackward1", "MeanBackward0", "MeanBackward1", "ClampBackward1", "ClampMinBackward0",
+    }
 )
 
 
@@ -46,9 +48,7 @@ def latent(root: Any) -> tuple[list[float], list[float]] | None:
         elif name == "LogBackward0":
             _add(variances, node, "_saved_self")
             own.update(id(n) for n in _children(node))
-        elif name == "PowBackward0" and getattr(node, "_saved_exponent", None) == 2 and id(node) not in own:
-            _add(means, node, "_saved_self")
-        elif name == "MulBackward0" and len({id(n) for n in _children(node)}) == 1 and len(_children(node)) == 2:
+        elif _square(node) and id(node) not in own:
             _add(means, node, "_saved_self")
     for variance in variances:
         for mean in means:
@@ -177,6 +177,13 @@ def _all(root: Any) -> Iterator[Any]:
 
 def _children(node: Any) -> list[Any]:
     return [child for child, _ in node.next_functions if child is not None]
+
+
+def _square(node: Any) -> bool:
+    if node.name() == "PowBackward0":
+        return getattr(node, "_saved_exponent", None) == 2
+    children = _children(node)
+    return node.name() == "MulBackward0" and len(children) == 2 and children[0] is children[1]
 
 
 def _multiplied(node: Any) -> bool:

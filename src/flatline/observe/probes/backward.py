@@ -15,6 +15,7 @@ from flatline.observe.patching import Patches, unseen
 from flatline.observe.probes.criterion import CriterionProbe
 from flatline.observe.probes.optimizer import MOST_PARAMETERS, parameter_facts, part
 from flatline.observe.probes.samples import Samples
+from flatline.observe.probes.structure import StructureProbe
 from flatline.observe.registry import Registry
 from flatline.observe.session import Session
 
@@ -29,10 +30,12 @@ class BackwardProbe:
         criterion: CriterionProbe,
         samples: Samples,
         training_began: Callable[[], None],
+        backward_begins: Callable[[], None],
         after_step: Callable[[], None],
     ) -> None:
         self._began = session.guarded("built", training_began)
         self._after_step = after_step
+        self._backward_begins = backward_begins
         self._session = session
         self._registry = registry
         self._criterion = criterion
@@ -43,18 +46,22 @@ class BackwardProbe:
         self._kept_step = -1
         self._last_step = -1
         self._odd = 0
+        self._structure = StructureProbe(session, registry)
         self._bad = 0
 
     def install(self, patches: Patches) -> None:
         patches.replace(torch.autograd, "backward", self._wrapped)
+        self._structure.install(patches)
 
     def _wrapped(self, original: Callable[..., Any]) -> Callable[..., Any]:
         before, after, session, began = self._before, self._after, self._session, self._began
+        look = self._structure.look
 
         def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
             if torch.compiler.is_compiling() or not session.active:
                 return original(tensors, *args, **kwargs)
             before(tensors, sys._getframe().f_back)
+            look(tensors)
             if session.backwards == 0:
                 began()
             result = original(tensors, *args, **kwargs)
@@ -95,14 +102,11 @@ class BackwardProbe:
         self._by_hand(found.leaves)
         reached = {self._registry.parameter(leaf) for leaf in found.leaves}
         owned = {self._registry.parameter(p) for p in self._registry.owned() if p.requires_grad}
-        first_since_step = self._last_step != session.step
-        stale = first_since_step and session.step > 0 and any(
-            p.grad is not None and measure.readable(p.grad) and bool(p.grad.any())
-            for p in (list(self._registry.owned()) or found.leaves)[:8]
+        self._backward_begins()
+        # Weights moved by hand have no optimizer that could be asked.
+        stale = not owned and session.step > 0 and self._last_step != session.step and any(
+            p.grad is not None and measure.readable(p.grad) and bool(p.grad.any()) for p in found.leaves[:8]
         )
-        if not session.checkpointing and loss.grad_fn is not None:
-            for singular in numerics.singular_points(tick, session.step, loss.grad_fn):
-                session.emit(singular)
         session.emit(
             Backward(
                 tick, session.step, place, value, list(loss.shape), loss.requires_grad, found.head,
@@ -140,6 +144,10 @@ class BackwardProbe:
             candidates = [p for p in candidates if p[1].shape[:1] == output.shape[:1]] or candidates
         # Where inputs and targets stand side by side, as in mse(f(x), y), the target is the smaller of the two.
         target = min(reversed(candidates), key=lambda p: p[1].numel(), default=("", None))
+        if target[1] is None and output is not None:
+            # ``error = f(x) - y`` stands a line above ``(error ** 2).mean()``.
+            alike = [p for p in expression.behind if not p[1].requires_grad and p[1].shape == output.shape]
+            target = next((p for p in alike if id(p[1]) not in given), target)
         if output is None and target[1] is None:
             return
         if not registry.inputs:
