@@ -160,12 +160,15 @@ class Case:
 
     @cached_property
     def accumulates(self) -> bool:
-        """Whether the first backward after a step found the gradients of the step before it still there."""
-        after_step: dict[int, bool] = {}
+        """Whether most steps were taken with the gradients of the step before still in theirs."""
+        steps = [u.stale for u in self.updates if u.optimizer >= 0]
+        by_hand: dict[int, bool] = {}
         for backward in self.backwards:
-            if backward.step > 0:
-                after_step.setdefault(backward.step, backward.stale)
-        return len(after_step) >= 2 and sum(after_step.values()) > len(after_step) / 2
+            if backward.step > 0 and not self.recording.optimizers:
+                by_hand.setdefault(backward.step, backward.stale)
+        seen = [*steps, *by_hand.values()]
+        # The first measured step of a stretch cannot be judged, so somewhat less than all is all.
+        return sum(seen) >= 2 and sum(seen) > len(seen) / 2
 
     @cached_property
     def gradients_vanish(self) -> bool:

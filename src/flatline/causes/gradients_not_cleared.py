@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
 from flatline.causes.case import Case
-from flatline.observe.events import StepCount
+from flatline.observe.events import Backward, StepCount, Update
 
 
 class GradientsNotCleared(Cause):
@@ -35,10 +35,11 @@ class GradientsNotCleared(Cause):
     title = "gradients are not cleared between steps"
 
     def decide(self, case: Case) -> Decision | None:
-        after = [b for b in case.backwards if b.step > 0]
+        after: list[Update | Backward] = [u for u in case.updates if u.optimizer >= 0]
+        after = after or [b for b in case.backwards if b.step > 0]
         if len(after) < 2 or not case.moves:
             return None
-        stale = sum(b.stale for b in after)
+        stale = sum(item.stale for item in after)
         if not case.accumulates:
             return RuledOut(f"{len(after) - stale} of {len(after)} measured steps began with cleared gradients")
         counts = case.recording.all(StepCount)

@@ -10,6 +10,9 @@ from flatline.record.source import SourceFile, update_line
 
 # A schedule may end at 0, and a warm-up may begin there; a rate that moves nothing for half of the run is neither.
 SHARE = 0.5
+# The epsilon of float32: an update of this rate times a gradient of order 1 is lost in a weight of order 1. Weights that
+# stand still at a larger rate have arrived, or stand still for another reason.
+TOO_SMALL = 1.2e-7
 
 
 class LearningRateZero(Cause):
@@ -63,10 +66,10 @@ class LearningRateZero(Cause):
         moving = next((u.step for u in updates if u not in still), steps)
         share = max((steps - first) / steps if first is not None else 0.0, moving / steps)
         rates = [r for record in case.recording.all(LearningRate) for r in record.rates]
-        if share < SHARE:
+        least = min(rates, default=0.0)
+        if share < SHARE or least > TOO_SMALL:
             span = f"{number(min(rates))} to {number(max(rates))}" if rates else "not seen"
             return RuledOut(f"weights move in {len(updates) - len(still)} of {len(updates)} measured steps (rates {span})")
-        least = min(rates, default=0.0)
         return Found(
             Level.LIKELY, 0.96, self._line(case),
             [

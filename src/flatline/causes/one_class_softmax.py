@@ -3,6 +3,7 @@ from __future__ import annotations
 from flatline.causes.activations import activation_line
 from flatline.causes.base import Cause, Decision, Evidence, Expected, Found, Level, RuledOut
 from flatline.causes.case import CLASSIFICATION, Case, number
+from flatline.causes.contrast import contrastive
 
 
 class OneClassSoftmax(Cause):
@@ -37,7 +38,10 @@ class OneClassSoftmax(Cause):
     def decide(self, case: Case) -> Decision | None:
         calls = [c for c in case.calls_named(*CLASSIFICATION) if c.classes >= 1]
         single = [c for c in calls if c.classes == 1 and c.name == "cross_entropy"]
-        if single and not _contrast(single[0].input):
+        if single and contrastive(case, single[0]):
+            # One row and one column of similarities: what is single is the sample, not the class.
+            return None
+        if single:
             facts = single[0].input
             shape = f"input of shape {tuple(facts.shape)}" if facts is not None else "1 class"
             return self._found(case, single[0].place, shape, single[0].value)
@@ -75,10 +79,3 @@ class OneClassSoftmax(Cause):
 
 def _size(shape: list[int], dimension: int | None) -> int:
     return shape[dimension] if dimension is not None and dimension < len(shape) else -1
-
-
-def _contrast(facts: object) -> bool:
-    """Logits that are similarities of samples: one row and one column means one sample, not one class."""
-    shape = getattr(facts, "shape", [])
-    origin = getattr(facts, "origin", "")
-    return list(shape) == [1, 1] and origin in ("Mm", "Div", "Mul", "Bmm", "Matmul")

@@ -37,10 +37,11 @@ class Probes:
         samples = Samples(session, self._registry)
         self._criterion = CriterionProbe(session, self._registry, samples)
         self._built = BuiltProbe(session, self._registry)
-        self._backward = BackwardProbe(
-            session, self._registry, self._criterion, samples, self._training_began, self._after_step
-        )
         self._optimizer = OptimizerProbe(session, self._registry, self._after_step)
+        self._backward = BackwardProbe(
+            session, self._registry, self._criterion, samples, self._training_began,
+            self._optimizer.backward_begins, self._after_step,
+        )
         self._forward = ForwardProbe(session, self._registry, samples, self._criterion)
         self._batches = BatchesProbe(session, self._registry)
         self._cuts = CutsProbe(session, self._registry)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+from typing import Any
 
 import msgspec
 
@@ -60,7 +61,11 @@ class Writer:
     def write(self, records: list[Event]) -> None:
         if os.getpid() != self._owner:
             return
-        blob = self._encoder.encode(records)
+        try:
+            blob = self._encoder.encode(records)
+        except UnicodeEncodeError:
+            # A file name that is not UTF-8, or half a surrogate pair that the program wrote.
+            blob = self._encoder.encode(_encodable(msgspec.to_builtins(records, builtin_types=(bytes,))))
         with self._lock:
             self._open().execute("INSERT INTO flush (records) VALUES (?)", (blob,))
 
@@ -77,6 +82,17 @@ class Writer:
         if self._connection is not None and os.getpid() == self._owner:
             self._connection.close()
             self._connection = None
+
+
+def _encodable(value: Any) -> Any:
+    """The same value with what UTF-8 cannot hold written as escapes."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, (list, tuple)):
+        return [_encodable(item) for item in value]
+    if isinstance(value, dict):
+        return {_encodable(key): _encodable(item) for key, item in value.items()}
+    return value
 
 
 def on_network_filesystem(path: str) -> bool:

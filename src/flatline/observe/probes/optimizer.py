@@ -35,6 +35,9 @@ class OptimizerProbe:
         self._rates: dict[int, tuple[list[float], list[float]]] = {}
         self._steps: dict[int, int] = {}
         self._clears: dict[int, int] = {}
+        # Optimizers whose gradients were cleared since their last step, and those whose next step is judged by it.
+        self._cleared: set[int] = set()
+        self._watched: set[int] = set()
         self._kept: dict[int, list[tuple[torch.Tensor, torch.Tensor]]] = {}
         self._created = session.guarded("optimizer", self._observe_created)
         self._pre = session.guarded("optimizer", self._observe_before)
@@ -58,13 +61,14 @@ class OptimizerProbe:
         patches.replace(torch.optim.Optimizer, "__init__", make)
 
         def make_clear(original: Callable[..., None]) -> Callable[..., None]:
-            clears, optimizers = self._clears, self._registry.optimizers
+            clears, cleared, optimizers = self._clears, self._cleared, self._registry.optimizers
 
             def zero_grad(self: Any, *args: Any, **kwargs: Any) -> None:
                 original(self, *args, **kwargs)
                 number = optimizers.get(self)
                 if number is not None:
                     clears[number] = clears.get(number, 0) + 1
+                    cleared.add(number)
 
             return unseen(zero_grad, original)
 
@@ -121,10 +125,25 @@ class OptimizerProbe:
         kept = self._kept.pop(number, None)
         if kept:
             facts = [parameter_facts(self._registry, parameter, before) for parameter, before in kept]
-            session.emit(Update(session.now(), session.step, number, facts))
+            # A closure clears the gradients inside the step, so it is only after it that this can be said.
+            stale = number in self._watched and number not in self._cleared
+            session.emit(Update(session.now(), session.step, number, facts, stale))
+        self._cleared.discard(number)
         session.step += 1
         self._after_step()
+        # Only between two measured steps is it seen when the program clears gradients in its own way.
+        self._watched = set(self._steps) if kept and session.sampled else set()
         session.flush()
+
+    def backward_begins(self) -> None:
+        """Before a backward of a measured step: gradients that are gone or 0 were cleared, however that was done."""
+        for optimizer in list(self._registry.live_optimizers):
+            number = self._registry.optimizers.get(optimizer)
+            if number is None or number in self._cleared or number not in self._watched:
+                continue
+            some = [p for group in optimizer.param_groups for p in group["params"]][:4]
+            if all(p.grad is None or (measure.readable(p.grad) and not bool(p.grad.any())) for p in some):
+                self._cleared.add(number)
 
     def _counts(self, force: bool) -> None:
         session = self._session

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import ast
+
+from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.case import Case, number
+from flatline.causes.contrast import contrastive
+from flatline.record.reader import Line
+from flatline.record.source import SourceFile
+
+# A step or two may lack contrast by chance; when nearly all do, it is how the program is made.
+SHARE = 0.9
+
+
+class NoContrast(Cause):
+    """The loss compares the members of a group, and the group has one member, or members that are all equal.
+
+    What you see
+        The loss is exactly 0 at every step, and so is the gradient: a contrastive loss on batches of one, or
+        group-relative advantages of one answer each or of equal rewards.
+
+    What is measured
+        The size of the square table of similarities that enters the cross entropy; for advantages, that each loss and
+        each gradient is exactly 0 while the loss is a product with a factor made by subtracting a group's mean.
+
+    How it is told apart
+        ``one-class-softmax``: there the one column is a class that the model's last layer gives. ``zero-by-design``:
+        there the gradient is not 0. ``all-targets-masked``: there the factor is a mask.
+
+    Experiment
+        The same program with batches of two, or unequal rewards: the loss is not 0.
+
+    Fix
+        Larger batches (drop_last for the rest), at least two answers to each prompt, and a reward that tells them apart.
+
+    References
+        https://github.com/jiawei-ren/BalancedMSE/issues/19
+        https://github.com/huggingface/trl/issues/3452
+    """
+
+    name = "no-contrast"
+    row = "Z9"
+    title = "there is nothing to compare with inside the group"
+
+    def decide(self, case: Case) -> Decision | None:
+        tables = [c for c in case.calls_named("cross_entropy") if contrastive(case, c)]
+        single = [c for c in tables if c.input is not None and c.input.shape[0] == 1]
+        if tables and len(single) < SHARE * len(tables):
+            least = min(c.input.shape[0] for c in tables if c.input is not None)
+            return RuledOut(f"each sample is compared with at least {least - 1} others")
+        if single:
+            first = single[0]
+            return Found(
+                Level.LIKELY, 0.97, self._loader(case) or case.call_line(first),
+                [
+                    Evidence("samples that each one is compared with", f"0 in {len(single)} of {len(tables)} measured "
+                             "batches: the table of similarities has shape (1, 1)", "at least 1"),
+                    Evidence("loss", number(first.value or 0.0), "about ln N for N samples"),
+                ],
+                "Use larger batches: with one sample the right answer is the only one.",
+            )
+        return self._group(case)
+
+    def _group(self, case: Case) -> Decision | None:
+        """Advantages: a product whose factor is what its group's mean leaves."""
+        if case.curve is None or not len(case.curve) or (case.curve.values != 0).mean() > 1 - SHARE:
+            return None
+        products = [b for b in case.backwards if b.value == 0 and "Mul" in b.head[:5]]
+        made = self._centred(case)
+        if not products or made is None or not case.gradients_vanish:
+            return None
+        name, line = made
+        return Found(
+            Level.LIKELY, 0.95, line,
+            [
+                Evidence("loss", f"0 in {int((case.curve.values == 0).sum())} of {len(case.curve)} steps"),
+                Evidence("gradients", "exactly 0", "above 0 even where the loss is 0 by design"),
+                Evidence(f"factor of the loss, {name}", "0 in every element: each value equals the mean of its group",
+                         "positive and negative values"),
+            ],
+            "Draw at least two answers to each prompt, and look at the rewards of one group: they have to differ.",
+        )
+
+    @staticmethod
+    def _centred(case: Case) -> tuple[str, Line] | None:
+        """A factor of the loss that is made by taking a mean from something: its name and the line."""
+        here = case.criterion_line or case.backward_line
+        if here is None:
+            return None
+        source = SourceFile(case.recording, here.file)
+        for node in source.nodes():
+            if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Mult):
+                continue
+            for side in (node.left, node.right):
+                while isinstance(side, ast.Call) and isinstance(side.func, ast.Attribute):
+                    side = side.func.value
+                made = [s for s in source.assignments(ast.unparse(side)) if s.lineno <= node.lineno]
+                if made and _subtracts_mean(made[-1]):
+                    return ast.unparse(side), source.line(made[-1].lineno)
+        return None
+
+    @staticmethod
+    def _loader(case: Case) -> Line | None:
+        """Where the loader was made that gives one sample at a time."""
+        from flatline.observe.events import EpochStarted, LoaderSeen
+
+        used = {e.loader for e in case.recording.all(EpochStarted)}
+        for loader in case.recording.all(LoaderSeen):
+            if loader.number in used and loader.batch_size == 1:
+                return case.recording.line(loader.place)
+        return None
+
+
+def _subtracts_mean(statement: ast.stmt) -> bool:
+    value = getattr(statement, "value", None)
+    for part in ast.walk(value) if isinstance(value, ast.expr) else []:
+        if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Sub):
+            right = part.right
+            if isinstance(right, ast.Call) and isinstance(right.func, ast.Attribute) and right.func.attr == "mean":
+                return True
+            if isinstance(right, ast.Name) and any(w in right.id.lower() for w in ("mean", "baseline", "mu", "avg")):
+                return True
+    return False
