@@ -5,8 +5,10 @@ import ast
 from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
 from flatline.causes.case import Case, number
 from flatline.causes.contrast import contrastive
+from flatline.observe.events import CriterionCall, EpochStarted, Forward, LoaderSeen
+from flatline.record.provenance import made_at
 from flatline.record.reader import Line
-from flatline.record.source import SourceFile
+from flatline.record.source import SourceFile, argument_name, input_text
 
 # A step or two may lack contrast by chance; when nearly all do, it is how the program is made.
 SHARE = 0.9
@@ -31,7 +33,7 @@ class NoContrast(Cause):
         The same program with batches of two, or unequal rewards: the loss is not 0.
 
     Fix
-        Larger batches (drop_last for the rest), at least two answers to each prompt, and a reward that tells them apart.
+        Larger batches (drop_last for the rest), at least two answers to each prompt, a reward that tells them apart.
 
     References
         https://github.com/jiawei-ren/BalancedMSE/issues/19
@@ -51,7 +53,7 @@ class NoContrast(Cause):
         if single:
             first = single[0]
             return Found(
-                Level.LIKELY, 0.97, self._loader(case) or case.call_line(first),
+                Level.LIKELY, 0.97, self._loader(case) or self._drawn(case) or self._table(case, first),
                 [
                     Evidence("samples that each one is compared with", f"0 in {len(single)} of {len(tables)} measured "
                              "batches: the table of similarities has shape (1, 1)", "at least 1"),
@@ -100,10 +102,24 @@ class NoContrast(Cause):
         return None
 
     @staticmethod
+    def _drawn(case: Case) -> Line | None:
+        """Where a generator of the program yields what the model is given."""
+        for forward in case.recording.all(Forward)[:1]:
+            line = case.recording.line(forward.place)
+            for step in made_at(case.recording, line, input_text(case.recording, line)):
+                if step.source.startswith("yield"):
+                    return step
+        return None
+
+    @staticmethod
+    def _table(case: Case, call: CriterionCall) -> Line | None:
+        line = case.call_line(call)
+        made = made_at(case.recording, line, argument_name(case.recording, line, 0))
+        return made[0] if made else line
+
+    @staticmethod
     def _loader(case: Case) -> Line | None:
         """Where the loader was made that gives one sample at a time."""
-        from flatline.observe.events import EpochStarted, LoaderSeen
-
         used = {e.loader for e in case.recording.all(EpochStarted)}
         for loader in case.recording.all(LoaderSeen):
             if loader.number in used and loader.batch_size == 1:
