@@ -41,7 +41,8 @@ class AllTargetsMasked(Cause):
 
     def decide(self, case: Case) -> Decision | None:
         calls = [c for c in case.calls_named(*CLASSIFICATION) if c.valid_targets >= 0]
-        masked = [c for c in calls if c.valid_targets == 0]
+        # Nothing at all is not masked: that is for no-positive-targets.
+        masked = [c for c in calls if c.valid_targets == 0 and c.target is not None and c.target.elements]
         if masked:
             share = len(masked) / len(calls)
             first = masked[0]
@@ -87,6 +88,12 @@ class AllTargetsMasked(Cause):
 
     def _formula(self, case: Case) -> Decision | None:
         """A loss of 0 out of log-probabilities that are all clearly below 0: every element was multiplied away."""
+        main = case.main_call
+        if main is not None and main.target is not None and main.input is not None:
+            facts = main.target
+            if facts.shape == main.input.shape and facts.minimum == facts.maximum == 0:
+                # The factor is the one-hot target itself, and has no 1: no-positive-targets tells that.
+                return None
         zero = [b for b in case.backwards if b.value == 0 and b.activations]
         if not zero or len(zero) < len(case.backwards) / 2:
             return None

@@ -64,6 +64,9 @@ class ConstantTargets(Cause):
             many = many or not call.target.counts
         if many:
             return RuledOut("the targets take many values")
+        if values == {"0"} and main.value == 0:
+            # Zeros that make the loss 0 before any update multiply it: no-positive-targets tells that.
+            return None
         if len(values) == 1:
             return self._constant(case, values.pop(), samples)
         ordered = self._ordered(case, calls)
