@@ -131,8 +131,8 @@ class OptimizerProbe:
         self._cleared.discard(number)
         session.step += 1
         self._after_step()
-        # Only between two measured steps is it seen when the program clears gradients in its own way.
-        self._watched = set(self._steps) if kept and session.sampled else set()
+        # Only before a measured step is it seen when the program clears gradients in its own way.
+        self._watched = set(self._steps) if session.sampled else set()
         session.flush()
 
     def backward_begins(self) -> None:
