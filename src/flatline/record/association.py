@@ -105,9 +105,11 @@ def associate(recording: Recording) -> Association | None:
     None when the kept rows are fewer than 30, do not line up, or have constant targets.
     """
     found = pairs(recording)
-    if found is None:
-        return None
-    x, y = found
+    return relation(*found) if found is not None else None
+
+
+def relation(x: Floats, y: NDArray[Any]) -> Association | None:
+    """The same for features [N, d] and targets [N]."""
     if len(y) < 30 or len(np.unique(y)) < 2:
         return None
     if x.shape[1] > MOST_FEATURES:
