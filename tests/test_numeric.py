@@ -100,6 +100,14 @@ def test_counts_are_complete_or_absent(values: list[int]) -> None:
     assert measure.counts(torch.tensor(values)) == (expected if len(expected) <= measure.MOST_VALUES else {})
 
 
+@pytest.mark.parametrize("length", [200, 5000, 10_000])
+def test_up_to_64_values_are_counted(length: int) -> None:
+    values = torch.arange(length)
+    assert len(measure.counts(values % 64)) == 64
+    assert sum(measure.counts(values % 64).values()) == length
+    assert measure.counts(values % 65) == {}
+
+
 def test_facts_of_what_holds_no_readable_values() -> None:
     for tensor in (torch.zeros(3, device="meta"), torch.zeros(2, 2).to_sparse(), torch.zeros(2, dtype=torch.complex64)):
         found = measure.facts(tensor)
