@@ -74,8 +74,14 @@ def load(path: Path) -> Case:
         lines.append(found[0])
     if causes and not lines:
         raise ValueError(f"{path}: a faulty case names its line")
-    return Case(path, causes, lines, fields.get("expected", []), fields.get("args", [""])[0].split(),
-                fields.get("thread", [""])[0])
+    return Case(
+        path,
+        causes,
+        lines,
+        fields.get("expected", []),
+        fields.get("args", [""])[0].split(),
+        fields.get("thread", [""])[0],
+    )
 
 
 def cases(filters: list[str] | None = None) -> list[Case]:
@@ -91,9 +97,25 @@ def run(case: Case, timeout: float = 120) -> dict[str, Any]:
         env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
         began = time.perf_counter()
         process = subprocess.run(
-            [sys.executable, "-m", "flatline", "run", "--quiet", "--json", str(out), "--runs", folder,
-             str(case.path.resolve()), *case.args],
-            capture_output=True, text=True, cwd=folder, env=env, timeout=timeout, check=False,
+            [
+                sys.executable,
+                "-m",
+                "flatline",
+                "run",
+                "--quiet",
+                "--json",
+                str(out),
+                "--runs",
+                folder,
+                str(case.path.resolve()),
+                *case.args,
+            ],
+            capture_output=True,
+            text=True,
+            cwd=folder,
+            env=env,
+            timeout=timeout,
+            check=False,
         )
         verdict: dict[str, Any] = json.loads(out.read_text()) if out.exists() else {}
         verdict["status"] = process.returncode
@@ -176,8 +198,10 @@ def confusion(scores: list[Score]) -> str:
                 got = cause
             counts[cause, got] += 1
     rows = ["true cause                     first verdict                  programs"]
-    rows += [f"{true:30} {got:30} {n}{'' if true == got or (true == '(healthy)' and got == '(nothing)') else '   <-'}"
-             for (true, got), n in sorted(counts.items())]
+    rows += [
+        f"{true:30} {got:30} {n}{'' if true == got or (true == '(healthy)' and got == '(nothing)') else '   <-'}"
+        for (true, got), n in sorted(counts.items())
+    ]
     return "\n".join(rows)
 
 
@@ -191,8 +215,14 @@ def main() -> int:
     began = time.perf_counter()
     with ThreadPoolExecutor(options.jobs) as pool:
         scores = [Score(c, v) for c, v in zip(chosen, pool.map(run, chosen))]
-    misses = [s for s in scores if (s.faults if s.case.healthy else not (s.top1 and s.line and s.all_found))
-              or not s.expected_found or s.verdict.get("probe_failures") or not s.verdict.get("run")]
+    misses = [
+        s
+        for s in scores
+        if (s.faults if s.case.healthy else not (s.top1 and s.line and s.all_found))
+        or not s.expected_found
+        or s.verdict.get("probe_failures")
+        or not s.verdict.get("run")
+    ]
     parts = [
         table(scores, f"all {len(scores)} programs"),
         table([s for s in scores if s.case.held_out], "hold-out by hash of the name"),

@@ -29,7 +29,13 @@ def page(name: str, cause: Cause) -> str:
 
 
 def table(known: dict[str, Cause]) -> str:
-    rows = ["# Causes", "", "Written by `make docs` from the files in src/flatline/causes.", "", "| row | name | cause |"]
+    rows = [
+        "# Causes",
+        "",
+        "Written by `make docs` from the files in src/flatline/causes.",
+        "",
+        "| row | name | cause |",
+    ]
     rows.append("|---|---|---|")
     rows += [f"| {cause.row} | [{name}]({name}.md) | {cause.title} |" for name, cause in known.items()]
     return "\n".join(rows) + "\n"

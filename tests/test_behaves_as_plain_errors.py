@@ -99,7 +99,11 @@ def test_the_error_that_ends_the_program_is_recorded(folder: Path) -> None:
 
 def test_locals_of_the_program_are_not_kept_alive(folder: Path) -> None:
     """Frames are read for names; what the program deletes must be gone, and ``locals()`` must stay as it was."""
-    write(folder, "program.py", HEAD + """
+    write(
+        folder,
+        "program.py",
+        HEAD
+        + """
 import gc, weakref
 gc.disable()
 def train():
@@ -129,5 +133,6 @@ train(); keeps(); Layer(2)
 for i in range(30):
     nn.Linear(3, 3)(x)  # never backward: nothing may pile up
 print(sum(isinstance(o, torch.Tensor) for o in gc.get_objects()) < 60)
-""")
+""",
+    )
     assert_same(folder, "program.py")

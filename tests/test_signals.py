@@ -56,9 +56,23 @@ CASES = {
 def _start(folder: Path, handler: str, **options: bool) -> tuple[subprocess.Popen[bytes], int]:
     write(folder, "program.py", WAITS.format(handler=handler))
     process = subprocess.Popen(
-        [sys.executable, "-m", "flatline", "run", "--quiet", "--runs", str(runs_folder(folder)), "--json",
-         "verdict.json", "program.py"],
-        cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+        [
+            sys.executable,
+            "-m",
+            "flatline",
+            "run",
+            "--quiet",
+            "--runs",
+            str(runs_folder(folder)),
+            "--json",
+            "verdict.json",
+            "program.py",
+        ],
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
     )
     assert process.stdout is not None
     word, number = process.stdout.readline().split()
@@ -101,7 +115,10 @@ def test_what_was_ignored_stays_ignored(folder: Path) -> None:
     write(folder, "program.py", "import signal\nprint(signal.getsignal(signal.SIGHUP) is signal.SIG_IGN)\n")
     done = subprocess.run(
         ["sh", "-c", f"trap '' HUP; exec {sys.executable} -m flatline run --quiet program.py"],
-        cwd=folder, env=environment(), capture_output=True, timeout=60,
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        timeout=60,
     )
     assert done.stdout == b"True\n"
 
@@ -203,7 +220,10 @@ def test_status_line_leaves_the_lines_of_the_program(folder: Path) -> None:
 def test_no_status_line_where_stderr_is_not_a_terminal(folder: Path) -> None:
     write(folder, "program.py", STATUS.replace('input("your name? ")', '"me"'))
     done = subprocess.run(
-        [sys.executable, "-m", "flatline", "run", "program.py"], cwd=folder, env=environment(), capture_output=True,
+        [sys.executable, "-m", "flatline", "run", "program.py"],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
         timeout=60,
     )
     assert b"flatline: step" not in done.stderr + done.stdout

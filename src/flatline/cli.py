@@ -37,7 +37,12 @@ def main() -> None:
 @click.argument("program")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def run(
-    module: bool, json_path: str | None, strict: bool, quiet: bool, folder: str | None, program: str,
+    module: bool,
+    json_path: str | None,
+    strict: bool,
+    quiet: bool,
+    folder: str | None,
+    program: str,
     arguments: tuple[str, ...],
 ) -> None:
     """Runs PROGRAM with its ARGUMENTS as plain python would, watches it, and says what is wrong.

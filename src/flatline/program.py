@@ -79,24 +79,18 @@ class Recorder:
         self.status = StatusLine(sys.stderr) if show_status else None
         if self.status is not None and not self.status.possible:
             self.status = None
-        self.session = Session(
-            self.writer.write, home, self.status.update if self.status is not None else None
-        )
+        self.session = Session(self.writer.write, home, self.status.update if self.status is not None else None)
         self.patches = Patches()
         self.probes: Any = None
         self.printed = PrintedProbe(self.session, self.status)
         self.printed.install(self.patches)
         versions = {"python": sys.version.split()[0]}
         rank = os.environ.get("RANK", "")
-        self._started = RunStarted(
-            argv, os.getcwd(), versions, time.time(), int(rank) if rank.isdecimal() else 0
-        )
+        self._started = RunStarted(argv, os.getcwd(), versions, time.time(), int(rank) if rank.isdecimal() else 0)
         self.session.emit(self._started)
         self.session.flush(force=True)
         # An open SQLite connection must not be carried into another process: closing it there would disturb ours.
-        os.register_at_fork(
-            before=self.writer.pause, after_in_parent=self.writer.resume, after_in_child=self._forked
-        )
+        os.register_at_fork(before=self.writer.pause, after_in_parent=self.writer.resume, after_in_child=self._forked)
         # os._exit skips everything that would write what is still held.
         self.patches.replace(os, "_exit", self._exiting)
         hide_from_tracebacks(self.patches)

@@ -246,8 +246,18 @@ def _summary(
 
 
 def _sight(recording: Recording, symptoms: list[Symptom]) -> str:
-    order = ("non-finite-loss", "zero-loss", "reported-differs", "empty-epoch", "nothing-moves", "constant-loss",
-             "rising-loss", "chance-plateau", "near-zero-loss", "too-good")
+    order = (
+        "non-finite-loss",
+        "zero-loss",
+        "reported-differs",
+        "empty-epoch",
+        "nothing-moves",
+        "constant-loss",
+        "rising-loss",
+        "chance-plateau",
+        "near-zero-loss",
+        "too-good",
+    )
     for name in order:
         for symptom in symptoms:
             if symptom.name == name:

@@ -75,8 +75,14 @@ class watch:
         self._printed.install(self._patches)
         versions = {"python": sys.version.split()[0], "torch": str(torch.__version__)}
         self._session.emit(
-            RunStarted(list(sys.argv), os.getcwd(), versions, time.time(), int(os.environ.get("RANK", "0")),
-                       torch.initial_seed())
+            RunStarted(
+                list(sys.argv),
+                os.getcwd(),
+                versions,
+                time.time(),
+                int(os.environ.get("RANK", "0")),
+                torch.initial_seed(),
+            )
         )
         self._probes = Probes(self._session)
         self._probes.install()

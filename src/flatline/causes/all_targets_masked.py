@@ -71,7 +71,9 @@ class AllTargetsMasked(Cause):
             zero = [b for b in case.backwards if b.step == call.step and b.value == 0]
             if zero:
                 return Found(
-                    Level.LIKELY, 0.95, factor_line(case) or case.backward_line,
+                    Level.LIKELY,
+                    0.95,
+                    factor_line(case) or case.backward_line,
                     [
                         Evidence("loss of the elements before masking", f"mean {number(facts.mean)}"),
                         Evidence("optimised loss made from them", "0", "above 0: some element counts"),
@@ -99,10 +101,16 @@ class AllTargetsMasked(Cause):
             return None
         for backward in zero[:3]:
             first = backward.activations[0]
-            size = first.shape[first.dimension] if first.dimension is not None and first.dimension < len(first.shape) else 0
+            size = (
+                first.shape[first.dimension]
+                if first.dimension is not None and first.dimension < len(first.shape)
+                else 0
+            )
             if first.kind == "log_softmax" and size > 1 and first.maximum < -CERTAIN and "Mul" in backward.head[:6]:
                 return Found(
-                    Level.LIKELY, 0.95, factor_line(case) or case.criterion_line,
+                    Level.LIKELY,
+                    0.95,
+                    factor_line(case) or case.criterion_line,
                     [
                         Evidence("log-probabilities before masking", f"at most {number(first.maximum)}", "below 0"),
                         Evidence("optimised loss made from them", "0", "above 0: some element counts"),
@@ -138,8 +146,11 @@ def mask_line(case: Case, call: CriterionCall) -> Line | None:
                 continue
             if file == here.file and node.lineno <= here.line <= (node.end_lineno or node.lineno):
                 continue
-            used = {ast.unparse(part) for part in ast.walk(node.value) if isinstance(part, (ast.Name, ast.Constant,
-                                                                                            ast.Attribute, ast.UnaryOp))}
+            used = {
+                ast.unparse(part)
+                for part in ast.walk(node.value)
+                if isinstance(part, (ast.Name, ast.Constant, ast.Attribute, ast.UnaryOp))
+            }
             if used & names and not _compares(node.value, names) and _fills(node):
                 found.append(source.line(node.lineno))
     # Padding is left out on purpose; what masks the rest is looked for.
@@ -150,8 +161,11 @@ def mask_line(case: Case, call: CriterionCall) -> Line | None:
 def _compares(value: ast.expr, names: set[str]) -> bool:
     """Whether the ignore index is only compared with, as in ``labels != IGNORE``."""
     compared = [
-        part for node in ast.walk(value) if isinstance(node, ast.Compare)
-        for part in ast.walk(node) if isinstance(part, ast.expr) and ast.unparse(part) in names
+        part
+        for node in ast.walk(value)
+        if isinstance(node, ast.Compare)
+        for part in ast.walk(node)
+        if isinstance(part, ast.expr) and ast.unparse(part) in names
     ]
     total = [part for part in ast.walk(value) if isinstance(part, ast.expr) and ast.unparse(part) in names]
     return bool(compared) and len(compared) == len(total)

@@ -104,7 +104,9 @@ class ConstantTargets(Cause):
         if log_chance > math.log(CHANCE_OF_ORDER):
             return None
         return Found(
-            Level.LIKELY, 0.9, target_line(case),
+            Level.LIKELY,
+            0.9,
+            target_line(case),
             [
                 Evidence("classes in each measured batch", f"1, in all {len(same)}", f"a mixture of {len(counts)}"),
                 Evidence("chance of that in random order", f"1 in 10^{-log_chance / math.log(10):.0f}"),

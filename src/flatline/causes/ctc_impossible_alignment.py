@@ -71,14 +71,20 @@ class CtcImpossibleAlignment(Cause):
         infinite = call.value is not None and not np.isfinite(call.value)
         evidence = [
             Evidence("samples that no alignment fits", f"{count.impossible} of {count.samples} ({share:.0%})", "none"),
-            Evidence("the worst of them", f"{steps} time steps for {labels} labels with {repeats} repeats",
-                     f"at least {labels + repeats} time steps"),
+            Evidence(
+                "the worst of them",
+                f"{steps} time steps for {labels} labels with {repeats} repeats",
+                f"at least {labels + repeats} time steps",
+            ),
             Evidence("loss of such a batch", number(call.value) if call.value is not None else "one for each sample"),
             Evidence("zero_infinity", str(call.options.get("zero_infinity"))),
         ]
         certain = share >= SHARE or infinite
         return Found(
-            Level.LIKELY if certain else Level.POSSIBLE, 0.99 if certain else 0.5, self._line(case, call), evidence,
+            Level.LIKELY if certain else Level.POSSIBLE,
+            0.99 if certain else 0.5,
+            self._line(case, call),
+            evidence,
             "Give the model more time steps (less stride or pooling along time), check the lengths handed to the loss, "
             "and leave out texts that are too long for their input.",
         )
@@ -118,8 +124,9 @@ class CtcImpossibleAlignment(Cause):
         return here
 
 
-def _texts(target: np.ndarray[tuple[int, ...], np.dtype[np.int64]] | None, call: CriterionCall,
-           lengths: list[int]) -> list[np.ndarray[tuple[int], np.dtype[np.int64]]]:
+def _texts(
+    target: np.ndarray[tuple[int, ...], np.dtype[np.int64]] | None, call: CriterionCall, lengths: list[int]
+) -> list[np.ndarray[tuple[int], np.dtype[np.int64]]]:
     """The labels of each sample, padded or one after the other, as far as they were kept."""
     if target is None:
         return []

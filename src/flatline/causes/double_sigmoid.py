@@ -42,31 +42,49 @@ class DoubleSigmoid(Cause):
         for call in calls:
             assert call.input is not None
             if call.input.origin in ("Sigmoid", "Softmax", "Hardsigmoid"):
-                return self._found(case, call.input.origin.lower(), call.place, [
-                    Evidence("what enters BCEWithLogits", f"the output of {call.input.origin.lower()}", "a logit"),
-                    Evidence("range of it", f"{number(call.input.minimum)} to {number(call.input.maximum)}"),
-                    Evidence("least loss that allows", "0.693 for a negative, 0.313 for a positive", "0"),
-                ])
+                return self._found(
+                    case,
+                    call.input.origin.lower(),
+                    call.place,
+                    [
+                        Evidence("what enters BCEWithLogits", f"the output of {call.input.origin.lower()}", "a logit"),
+                        Evidence("range of it", f"{number(call.input.minimum)} to {number(call.input.maximum)}"),
+                        Evidence("least loss that allows", "0.693 for a negative, 0.313 for a positive", "0"),
+                    ],
+                )
         if calls:
-            return RuledOut(f"BCEWithLogits is given no sigmoid's output but one of {calls[0].input.origin or 'a leaf'}"
-                            if calls[0].input else "its input is no sigmoid's output")
+            return RuledOut(
+                f"BCEWithLogits is given no sigmoid's output but one of {calls[0].input.origin or 'a leaf'}"
+                if calls[0].input
+                else "its input is no sigmoid's output"
+            )
         # A sigmoid of something in [0, 1] lies between 0.5 and sigmoid(1) = 0.7311, in every step.
         twice = [
-            b for b in case.backwards
+            b
+            for b in case.backwards
             if [a.kind for a in b.activations[:2]] == ["sigmoid", "sigmoid"]
             and b.activations[0].shape == b.activations[1].shape
-            and b.activations[0].minimum >= 0.5 and b.activations[0].maximum <= SIGMOID_OF_ONE
+            and b.activations[0].minimum >= 0.5
+            and b.activations[0].maximum <= SIGMOID_OF_ONE
         ]
         if twice and len(twice) == len(case.backwards):
-            return self._found(case, "sigmoid", twice[0].place, [
-                Evidence("activations before the loss", "a sigmoid of a sigmoid", "one sigmoid"),
-                Evidence("loss, first to last", f"{number(case.first_value)} to {number(case.last_value)}"),
-            ])
+            return self._found(
+                case,
+                "sigmoid",
+                twice[0].place,
+                [
+                    Evidence("activations before the loss", "a sigmoid of a sigmoid", "one sigmoid"),
+                    Evidence("loss, first to last", f"{number(case.first_value)} to {number(case.last_value)}"),
+                ],
+            )
         return None
 
     @staticmethod
     def _found(case: Case, kind: str, place: int | None, evidence: list[Evidence]) -> Found:
         return Found(
-            Level.LIKELY, 0.98, activation_line(case, kind, place), evidence,
+            Level.LIKELY,
+            0.98,
+            activation_line(case, kind, place),
+            evidence,
             "Remove the sigmoid before the loss: BCEWithLogitsLoss applies its own.",
         )

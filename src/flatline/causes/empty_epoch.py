@@ -61,10 +61,13 @@ class EmptyEpoch(Cause):
         known = [n for n in names if n == name] or names
         made = self._made(case, line, known[0]) if known else None
         return Found(
-            Level.LIKELY, 0.97 if names else 0.85, line if (name and name in names) or made is None else made,
+            Level.LIKELY,
+            0.97 if names else 0.85,
+            line if (name and name in names) or made is None else made,
             evidence,
             f"{known[0]} is used up after the first pass: make it anew inside the epoch loop."
-            if known else "What the training loop iterates over is used up after the first pass: make it anew in each "
+            if known
+            else "What the training loop iterates over is used up after the first pass: make it anew in each "
             "epoch, or give the class an __iter__ that starts over.",
         )
 

@@ -48,9 +48,14 @@ class GradientsNotCleared(Cause):
         ]
         if counts:
             evidence.append(
-                Evidence("gradients cleared against optimizer steps", f"{counts[-1].clears} to {counts[-1].steps}", "equal")
+                Evidence(
+                    "gradients cleared against optimizer steps", f"{counts[-1].clears} to {counts[-1].steps}", "equal"
+                )
             )
         return Found(
-            Level.LIKELY, 0.97, case.backward_line, evidence,
+            Level.LIKELY,
+            0.97,
+            case.backward_line,
+            evidence,
             "Call optimizer.zero_grad() before loss.backward(), once for each step.",
         )

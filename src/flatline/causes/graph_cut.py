@@ -44,7 +44,9 @@ class GraphCut(Cause):
             first = cut_off[0]
             what = "has no graph" if not first.requires_grad else "is a new leaf: its graph holds no parameter"
             return Found(
-                Level.LIKELY, 0.99, self._made(case, first.expression) or self._last_cut(case) or case.backward_line,
+                Level.LIKELY,
+                0.99,
+                self._made(case, first.expression) or self._last_cut(case) or case.backward_line,
                 [Evidence("the optimised scalar", what, "a graph that reaches the parameters")],
                 "Compute the loss from the model's output without .item(), .data, detach(), numpy or torch.tensor().",
             )
@@ -63,14 +65,20 @@ class GraphCut(Cause):
         names = ", ".join(sorted(case.recording.parameter_name(p) for p in lost)[:4])
         cut = self._cut_above(case, lost)
         evidence = [
-            Evidence("parameters used in the forward pass that no backward reaches",
-                     f"{len(lost)} of {len(held & used)} ({names})", "0"),
+            Evidence(
+                "parameters used in the forward pass that no backward reaches",
+                f"{len(lost)} of {len(held & used)} ({names})",
+                "0",
+            ),
         ]
         if cut is not None:
             evidence.append(Evidence("where the graph was left above them", cut.operation))
         line = case.recording.line(cut.place) if cut is not None else self._source_cut(case) or case.backward_line
         return Found(
-            Level.LIKELY, 0.95 if cut is not None else 0.85, line, evidence,
+            Level.LIKELY,
+            0.95 if cut is not None else 0.85,
+            line,
+            evidence,
             "Keep the graph there: remove the detach, .data, no_grad or conversion, or hand only the trained part to "
             "the optimizer if it was meant to be frozen.",
         )

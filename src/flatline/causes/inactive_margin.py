@@ -7,8 +7,15 @@ from flatline.causes.case import Case
 from flatline.observe.events import Activation, Backward
 from flatline.record.reader import Line
 
-MARGINS = ("triplet_margin_loss", "triplet_margin_with_distance_loss", "margin_ranking_loss", "hinge_embedding_loss",
-           "cosine_embedding_loss", "multi_margin_loss", "multilabel_margin_loss")
+MARGINS = (
+    "triplet_margin_loss",
+    "triplet_margin_with_distance_loss",
+    "margin_ranking_loss",
+    "hinge_embedding_loss",
+    "cosine_embedding_loss",
+    "multi_margin_loss",
+    "multilabel_margin_loss",
+)
 # Untrained embeddings know nothing, so each pair or triplet is in the wrong order, or within the margin, with
 # probability 1/2 or more: that all of n are settled beyond the margin has a probability of at most 2^-n.
 IMPOSSIBLE = 1e-6
@@ -68,17 +75,25 @@ class InactiveMargin(Cause):
             evidence.append(Evidence("greatest term under the hinge", f"{worst:.4g}", "some above 0"))
         early = bool(zeros[0]) and chance < IMPOSSIBLE
         if early:
-            evidence.append(Evidence(
-                f"chance that {terms} pairs keep the margin without any training",
-                f"at most 1 in 10^{terms * math.log10(2):.0f}",
-            ))
+            evidence.append(
+                Evidence(
+                    f"chance that {terms} pairs keep the margin without any training",
+                    f"at most 1 in 10^{terms * math.log10(2):.0f}",
+                )
+            )
             return Found(
-                Level.LIKELY, 0.96, self._line(case), evidence,
+                Level.LIKELY,
+                0.96,
+                self._line(case),
+                evidence,
                 "The pairs are too easy for this margin: mine the hardest negatives of a batch, use another sample as "
                 "the positive, or set the margin on the scale of the distances.",
             )
         return Found(
-            Level.POSSIBLE, 0.4, self._line(case), evidence,
+            Level.POSSIBLE,
+            0.4,
+            self._line(case),
+            evidence,
             "All pairs keep the margin by now: if retrieval on held-out data is poor, mine harder negatives.",
         )
 

@@ -74,7 +74,9 @@ class LearningRateTooHigh(Cause):
         worse = math.isfinite(case.explained) and case.explained < 0 and len(values) > FIRST
         if largest > UPDATE_RATIO and worse:
             evidence.append(
-                Evidence("loss at the end over the loss of a constant prediction", f"{1 - case.explained:.3g}", "below 1")
+                Evidence(
+                    "loss at the end over the loss of a constant prediction", f"{1 - case.explained:.3g}", "below 1"
+                )
             )
             return Found(Level.LIKELY, 0.85, case.rate_line, evidence, fix)
         if largest > UPDATE_RATIO and bounce > 1 and not case.has("near-zero-loss", "zero-loss") and case.stuck:

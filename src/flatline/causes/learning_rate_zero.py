@@ -50,9 +50,15 @@ class LearningRateZero(Cause):
             scheduled = only_calls(case, "step", "sched")
             if scheduled is not None:
                 return Found(
-                    Level.LIKELY, 0.98, scheduled,
-                    [Evidence("optimizer steps", f"0 after {case.recording.backwards} backward passes", "one for each"),
-                     Evidence("what is stepped instead", scheduled.source)],
+                    Level.LIKELY,
+                    0.98,
+                    scheduled,
+                    [
+                        Evidence(
+                            "optimizer steps", f"0 after {case.recording.backwards} backward passes", "one for each"
+                        ),
+                        Evidence("what is stepped instead", scheduled.source),
+                    ],
                     "Call optimizer.step() after backward; scheduler.step() only changes the rate.",
                 )
             return None
@@ -69,13 +75,19 @@ class LearningRateZero(Cause):
         least = min(rates, default=0.0)
         if share < SHARE or least > TOO_SMALL:
             span = f"{number(min(rates))} to {number(max(rates))}" if rates else "not seen"
-            return RuledOut(f"weights move in {len(updates) - len(still)} of {len(updates)} measured steps (rates {span})")
+            return RuledOut(
+                f"weights move in {len(updates) - len(still)} of {len(updates)} measured steps (rates {span})"
+            )
         return Found(
-            Level.LIKELY, 0.96, self._line(case),
+            Level.LIKELY,
+            0.96,
+            self._line(case),
             [
                 Evidence("share of the run in which no weight changed", f"{share:.0%}", "0%"),
-                Evidence("learning rate, least and greatest", f"{number(least)} and {number(max(rates))}" if rates
-                         else "applied by hand"),
+                Evidence(
+                    "learning rate, least and greatest",
+                    f"{number(least)} and {number(max(rates))}" if rates else "applied by hand",
+                ),
                 Evidence("gradients meanwhile", "not 0"),
             ],
             "Print the learning rate at each step; step an epoch schedule once an epoch, and check gamma and divisions.",

@@ -77,15 +77,21 @@ class LossScaleCollapse(Cause):
             ),
         ]
         if singular is not None:
-            evidence.append(Evidence(
-                f"elements at 0 under {singular.operation}, where its slope is infinite",
-                f"{singular.zeros} of shape {tuple(singular.shape)}", "0",
-            ))
+            evidence.append(
+                Evidence(
+                    f"elements at 0 under {singular.operation}, where its slope is infinite",
+                    f"{singular.zeros} of shape {tuple(singular.shape)}",
+                    "0",
+                )
+            )
         halvings = math.log2(max(seen[0].scale, 1e-300))
         if not below and singular is None and halvings > USEFUL_HALVINGS:
             evidence.append(Evidence("halvings until the scale is 1", f"{halvings:.0f}", f"at most {USEFUL_HALVINGS}"))
             return Found(
-                Level.LIKELY, 0.98, case.recording.line(last.place) or case.backward_line, evidence,
+                Level.LIKELY,
+                0.98,
+                case.recording.line(last.place) or case.backward_line,
+                evidence,
                 "Start from the default scale, 65536: each halving costs a step.",
             )
         if not below and singular is None:
@@ -93,9 +99,13 @@ class LossScaleCollapse(Cause):
             return Found(Level.POSSIBLE, 0.5, case.recording.line(last.place), evidence, fix)
         line = operation_line(case, singular.operation) if singular is not None else None
         return Found(
-            Level.LIKELY, 0.98, line or case.backward_line, evidence,
+            Level.LIKELY,
+            0.98,
+            line or case.backward_line,
+            evidence,
             f"Add a small constant inside the {singular.operation.lower()}: its gradient is infinite at 0, and no mask "
-            "after it helps." if singular is not None
+            "after it helps."
+            if singular is not None
             else "No scale helps: the gradient is not finite even unscaled. Turn the scaler off and use "
             "torch.autograd.set_detect_anomaly(True) to find the operation.",
         )

@@ -64,7 +64,9 @@ class LuckyInitialization(Cause):
             return None
         loaded = [w for w in case.recording.all(ParametersWritten) if w.operation == "load_state_dict"]
         if (loaded and loaded[-1].step > 0) or (loaded and self._trained_before(case)):
-            return Expected("training starts from loaded weights that already fit", case.recording.line(loaded[-1].place))
+            return Expected(
+                "training starts from loaded weights that already fit", case.recording.line(loaded[-1].place)
+            )
         samples = main.target.shape[0] if main.target is not None and main.target.shape else 0
         evidence = [
             Evidence("loss before any update", number(start), f"about {number(scale)} ({unit})"),
@@ -75,7 +77,9 @@ class LuckyInitialization(Cause):
                 Evidence("chance that untrained outputs are all right", f"1 in 10^{digits:.0f} for {samples} samples")
             )
         return Found(
-            Level.LIKELY, 0.93, self._line(case),
+            Level.LIKELY,
+            0.93,
+            self._line(case),
             evidence,
             "Random weights do not do this by luck: find where the weights are written or loaded before training.",
         )

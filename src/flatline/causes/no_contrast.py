@@ -53,10 +53,16 @@ class NoContrast(Cause):
         if single:
             first = single[0]
             return Found(
-                Level.LIKELY, 0.97, self._loader(case) or self._drawn(case) or self._table(case, first),
+                Level.LIKELY,
+                0.97,
+                self._loader(case) or self._drawn(case) or self._table(case, first),
                 [
-                    Evidence("samples that each one is compared with", f"0 in {len(single)} of {len(tables)} measured "
-                             "batches: the table of similarities has shape (1, 1)", "at least 1"),
+                    Evidence(
+                        "samples that each one is compared with",
+                        f"0 in {len(single)} of {len(tables)} measured "
+                        "batches: the table of similarities has shape (1, 1)",
+                        "at least 1",
+                    ),
                     Evidence("loss", number(first.value or 0.0), "about ln N for N samples"),
                 ],
                 "Use larger batches: with one sample the right answer is the only one.",
@@ -73,12 +79,17 @@ class NoContrast(Cause):
             return None
         name, line = made
         return Found(
-            Level.LIKELY, 0.95, line,
+            Level.LIKELY,
+            0.95,
+            line,
             [
                 Evidence("loss", f"0 in {int((case.curve.values == 0).sum())} of {len(case.curve)} steps"),
                 Evidence("gradients", "exactly 0", "above 0 even where the loss is 0 by design"),
-                Evidence(f"factor of the loss, {name}", "0 in every element: each value equals the mean of its group",
-                         "positive and negative values"),
+                Evidence(
+                    f"factor of the loss, {name}",
+                    "0 in every element: each value equals the mean of its group",
+                    "positive and negative values",
+                ),
             ],
             "Draw at least two answers to each prompt, and look at the rewards of one group: they have to differ.",
         )

@@ -73,9 +73,15 @@ class NoPositiveTargets(Cause):
         first = calls[0]
         shape = tuple(first.input.shape) if first.input is not None else ()
         return Found(
-            Level.LIKELY, 0.97, self._selection(case, first), [
-                Evidence(f"elements that enter {first.name}", f"0 (shape {shape}) in all {len(calls)} measured calls",
-                         "some in most batches"),
+            Level.LIKELY,
+            0.97,
+            self._selection(case, first),
+            [
+                Evidence(
+                    f"elements that enter {first.name}",
+                    f"0 (shape {shape}) in all {len(calls)} measured calls",
+                    "some in most batches",
+                ),
                 Evidence("its value", number(first.value) if first.value is not None else "empty"),
             ],
             "Nothing is selected for this loss: count the targets before and after each filter and match, and compare "
@@ -87,10 +93,15 @@ class NoPositiveTargets(Cause):
         shape = tuple(first.target.shape) if first.target is not None else ()
         line = target_line(case)
         return Found(
-            Level.LIKELY, 0.97, guard(case, line) or line,
+            Level.LIKELY,
+            0.97,
+            guard(case, line) or line,
             [
-                Evidence("elements of the targets that are not 0", f"0 of shape {shape} in all {len(calls)} measured "
-                         "batches", "a 1 for each object or label"),
+                Evidence(
+                    "elements of the targets that are not 0",
+                    f"0 of shape {shape} in all {len(calls)} measured batches",
+                    "a 1 for each object or label",
+                ),
                 Evidence("loss before any update", number(first.value or 0.0), "above 0: it multiplies the targets"),
             ],
             "Every label was dropped or matched nothing: compare one raw label with what it is looked up in (spelling, "
@@ -162,8 +173,11 @@ def guard(case: Case, line: Line | None) -> Line | None:
     for statement in ast.walk(function):
         if isinstance(statement, ast.Assign) and statement.lineno == line.line:
             names = {ast.unparse(t) for t in statement.targets}
-            lines |= {w.lineno for w in _writes(source) if _owner(w) in names
-                      and function.lineno <= w.lineno <= (function.end_lineno or 0)}
+            lines |= {
+                w.lineno
+                for w in _writes(source)
+                if _owner(w) in names and function.lineno <= w.lineno <= (function.end_lineno or 0)
+            }
     for number_ in sorted(lines):
         for node in ast.walk(function):
             if isinstance(node, ast.If) and node.body[0].lineno <= number_ <= (node.end_lineno or node.lineno):

@@ -44,7 +44,11 @@ class NoSignal(Cause):
             return None
         found = case.association
         if found is None:
-            return Untested("inputs and targets were not seen as rows that line up") if case.has("chance-plateau") else None
+            return (
+                Untested("inputs and targets were not seen as rows that line up")
+                if case.has("chance-plateau")
+                else None
+            )
         if found.features == 0:
             return None
         what = "accuracy" if found.classification else "R²"
@@ -74,9 +78,13 @@ class NoSignal(Cause):
                     f"{what} {found.score:.2f}, p = {found.p:.2g}",
                     f"with signal, p below 0.001; {what} {found.detectable:.2f} would have been found",
                 ),
-                Evidence("loss at the end", number(case.last_value),
-                         f"{number(case.chance.value)}, {case.chance.what}, is all that can be reached"
-                         if case.chance else ""),
+                Evidence(
+                    "loss at the end",
+                    number(case.last_value),
+                    f"{number(case.chance.value)}, {case.chance.what}, is all that can be reached"
+                    if case.chance
+                    else "",
+                ),
             ],
             "No training can do better than chance on these labels: check how they were made and joined to the inputs.",
         )

@@ -33,8 +33,11 @@ class BadData:
 
 def first_bad_step(case: Case) -> int | None:
     """The first step whose optimised loss, or whose weights afterwards, were not finite."""
-    steps = [int(c.steps[int(np.argmin(np.isfinite(c.values)))]) for c in case.recording.optimised
-             if not np.all(np.isfinite(c.values))]
+    steps = [
+        int(c.steps[int(np.argmin(np.isfinite(c.values)))])
+        for c in case.recording.optimised
+        if not np.all(np.isfinite(c.values))
+    ]
     steps += [u.step for u in case.updates if any(p.non_finite_weight for p in u.parameters)][:1]
     return min(steps, default=None)
 
@@ -83,8 +86,12 @@ def suspect_line(case: Case, start: Line | None) -> Line | None:
         if not queue:
             break
         line = queue.pop(0)
-        nodes = [n for n in source.nodes() if isinstance(n, (ast.Assign, ast.AugAssign, ast.Return, ast.For, ast.Expr))
-                 and n.lineno <= line <= ((n.end_lineno or n.lineno) if not isinstance(n, ast.For) else n.lineno)]
+        nodes = [
+            n
+            for n in source.nodes()
+            if isinstance(n, (ast.Assign, ast.AugAssign, ast.Return, ast.For, ast.Expr))
+            and n.lineno <= line <= ((n.end_lineno or n.lineno) if not isinstance(n, ast.For) else n.lineno)
+        ]
         if not nodes:
             continue
         node = max(nodes, key=lambda n: n.lineno)
@@ -143,8 +150,16 @@ def operation_line(case: Case, operation: str) -> Line | None:
 
     Of several, the last one above or at the line that computes the loss; else the last.
     """
-    names = {"Exp": ("exp",), "Log": ("log", "log2", "log10"), "Log2": ("log2",), "Log10": ("log10",),
-             "Sqrt": ("sqrt",), "Pow": ("pow",), "Rsqrt": ("rsqrt",), "Reciprocal": ("reciprocal",)}
+    names = {
+        "Exp": ("exp",),
+        "Log": ("log", "log2", "log10"),
+        "Log2": ("log2",),
+        "Log10": ("log10",),
+        "Sqrt": ("sqrt",),
+        "Pow": ("pow",),
+        "Rsqrt": ("rsqrt",),
+        "Reciprocal": ("reciprocal",),
+    }
     found: list[Line] = []
     for file in case.recording.sources:
         source = SourceFile(case.recording, file)

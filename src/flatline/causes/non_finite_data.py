@@ -52,14 +52,18 @@ class NonFiniteData(Cause):
         evidence = [
             Evidence(
                 f"NaN or infinite elements of the {found.role}s at step {found.step}",
-                f"{found.count} of {found.elements}" + (f"; the first is {where}" if where else ""), "0",
+                f"{found.count} of {found.elements}" + (f"; the first is {where}" if where else ""),
+                "0",
             ),
             Evidence("first step with a loss or weight that is not finite", str(first_bad_step(case))),
         ]
         if case.finite.size:
             evidence.append(Evidence("last finite loss", number(float(case.finite[-1]))))
         return Found(
-            Level.LIKELY, 0.98, found.line, evidence,
+            Level.LIKELY,
+            0.98,
+            found.line,
+            evidence,
             "Fill or drop these values where the data are made: look for empty cells, a division by 0 (a constant "
             "feature, a zero range, norm or count) or the logarithm of 0 or less.",
         )

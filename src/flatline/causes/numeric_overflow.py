@@ -100,7 +100,10 @@ class NumericOverflow(Cause):
         if small:
             evidence.append(Evidence("the optimizer's eps, in float16", f"{eps:g} is rounded to 0", "at least 6e-8"))
         return Found(
-            Level.LIKELY, 0.98 if small else 0.9, half_line(case, of_model=True) or case.optimizer_line, evidence,
+            Level.LIKELY,
+            0.98 if small else 0.9,
+            half_line(case, of_model=True) or case.optimizer_line,
+            evidence,
             "Keep the weights in float32 and use autocast (bfloat16, or float16 with GradScaler); or at least give "
             "the optimizer eps=1e-4.",
         )
@@ -126,7 +129,8 @@ class NumericOverflow(Cause):
             Evidence(
                 "first operation with a number out of range",
                 f"{first.operation} in {first.dtype}, step {first.step}: its {first.saved or 'value'} of shape "
-                f"{tuple(first.shape)} holds {held}{before}", "finite numbers",
+                f"{tuple(first.shape)} holds {held}{before}",
+                "finite numbers",
             ),
             Evidence("weights that were not finite at that time", "0"),
         ]
@@ -137,15 +141,20 @@ class NumericOverflow(Cause):
         line = half_line(case, of_model=False) if half else operation_line(case, first.operation)
         level = Level.POSSIBLE if grew and not half else Level.LIKELY
         return Found(
-            level, 0.5 if level is Level.POSSIBLE else 0.97 if half else 0.93, line or case.criterion_line, evidence,
+            level,
+            0.5 if level is Level.POSSIBLE else 0.97 if half else 0.93,
+            line or case.criterion_line,
+            evidence,
             self._advice(first.operation, half),
         )
 
     @staticmethod
     def _advice(operation: str, half: bool) -> str:
         if half:
-            return ("Do this part in float32 (x.float(), or outside autocast), or in bfloat16, which has the range of "
-                    "float32.")
+            return (
+                "Do this part in float32 (x.float(), or outside autocast), or in bfloat16, which has the range of "
+                "float32."
+            )
         if operation.startswith("Exp"):
             return "Use softmax, log_softmax or logsumexp, which subtract the maximum first, in place of exp."
         return f"Keep the argument of {operation.lower()} away from 0: clamp it, or add a small constant inside."
@@ -181,12 +190,18 @@ class NumericOverflow(Cause):
             singular = [s for s in case.recording.all(Singular) if s.step == update.step]
             if singular:
                 worst = singular[0]
-                evidence.append(Evidence(
-                    f"elements at 0 under {worst.operation}, where its slope is infinite",
-                    f"{worst.zeros} of shape {tuple(worst.shape)}", "0",
-                ))
+                evidence.append(
+                    Evidence(
+                        f"elements at 0 under {worst.operation}, where its slope is infinite",
+                        f"{worst.zeros} of shape {tuple(worst.shape)}",
+                        "0",
+                    )
+                )
                 return Found(
-                    Level.LIKELY, 0.95, operation_line(case, worst.operation) or case.criterion_line, evidence,
+                    Level.LIKELY,
+                    0.95,
+                    operation_line(case, worst.operation) or case.criterion_line,
+                    evidence,
                     f"Add a small constant inside the {worst.operation.lower()}, or choose the elements before it: "
                     "torch.where and masks hide the value but not the gradient, because 0 times infinity is NaN.",
                 )
@@ -194,7 +209,10 @@ class NumericOverflow(Cause):
             if half and not self._grew(case):
                 evidence.append(Evidence("type of these weights", "float16: its largest number is 65504", "float32"))
                 return Found(
-                    Level.LIKELY, 0.88, half_line(case, of_model=True) or case.optimizer_line, evidence,
+                    Level.LIKELY,
+                    0.88,
+                    half_line(case, of_model=True) or case.optimizer_line,
+                    evidence,
                     "Keep the weights in float32 and use autocast with GradScaler, or bfloat16.",
                 )
             return None
@@ -219,7 +237,9 @@ class NumericOverflow(Cause):
             if error <= 10 * EPSILON[facts.dtype] * size:
                 continue
             return Found(
-                Level.LIKELY, 0.97, half_in_trail(case, call) or half_line(case, of_model=True) or case.call_line(call),
+                Level.LIKELY,
+                0.97,
+                half_in_trail(case, call) or half_line(case, of_model=True) or case.call_line(call),
                 [
                     Evidence(f"loss in {facts.dtype}", "0", f"{number(error**2)}, computed from the same rows"),
                     Evidence("typical distance of output and target", number(error)),
@@ -241,15 +261,18 @@ class NumericOverflow(Cause):
         evidence = [
             Evidence(
                 f"infinite elements of a {first.dtype} tensor of shape {tuple(first.shape)} at step {first.step}",
-                str(first.infinite), f"0: the largest float16 is {number(LARGEST_HALF)}",
+                str(first.infinite),
+                f"0: the largest float16 is {number(LARGEST_HALF)}",
             ),
         ]
         if dead:
             evidence.append(Evidence("what the model is given", "0 in every element", "inputs that differ"))
         line = case.recording.line(first.place)
         return Found(
-            Level.LIKELY if dead or case.has("non-finite-loss") else Level.POSSIBLE, 0.95 if dead else 0.6,
-            NumericOverflow._cast_near(case, line) or line, evidence,
+            Level.LIKELY if dead or case.has("non-finite-loss") else Level.POSSIBLE,
+            0.95 if dead else 0.6,
+            NumericOverflow._cast_near(case, line) or line,
+            evidence,
             "Do this in float32, or scale the values down before the cast.",
         )
 
@@ -262,13 +285,19 @@ class NumericOverflow(Cause):
     def _lost_updates(case: Case) -> Found | None:
         """16-bit weights that a step leaves as they are, because it is under half a unit of their last place."""
         rates = [max(r.rates) for r in case.recording.all(LearningRate) if r.rates]
-        seen = [p for u in case.updates for p in u.parameters
-                if p.has_gradient and p.gradient > 0 and dtype_of(case, p.parameter) in HALF]
+        seen = [
+            p
+            for u in case.updates
+            for p in u.parameters
+            if p.has_gradient and p.gradient > 0 and dtype_of(case, p.parameter) in HALF
+        ]
         if not seen or not rates or max(rates) <= 0 or any(p.moved for p in seen):
             return None
         kind = dtype_of(case, seen[0].parameter)
         return Found(
-            Level.LIKELY, 0.95, half_line(case, of_model=True) or case.optimizer_line,
+            Level.LIKELY,
+            0.95,
+            half_line(case, of_model=True) or case.optimizer_line,
             [
                 Evidence(f"measured {kind} weights with a gradient that a step changed", f"0 of {len(seen)}", "all"),
                 Evidence("learning rate", number(max(rates)), "above 0"),

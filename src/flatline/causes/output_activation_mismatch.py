@@ -72,29 +72,42 @@ class OutputActivationMismatch(Cause):
         produced = "a linear output" if linear else f"an output of {facts.origin}" if facts.origin else "an output"
         spread = f"from {number(facts.minimum)} to {number(facts.maximum)}"
         if main.name in ("cross_entropy", "binary_cross_entropy_with_logits"):
-            return RuledOut(f"{main.name} wants any real number, as a linear output gives, and gets {produced}, {spread}")
+            return RuledOut(
+                f"{main.name} wants any real number, as a linear output gives, and gets {produced}, {spread}"
+            )
         return RuledOut(f"what enters {main.name} ({produced}, {spread}) lies in its domain")
 
     def _judge(self, case: Case, call: CriterionCall, facts: TensorFacts) -> Decision | None:
         if call.name == "binary_cross_entropy":
             if call.error is not None or facts.minimum < 0 or facts.maximum > 1:
                 return self._found(
-                    case, call, f"{number(facts.minimum)} to {number(facts.maximum)}", "probabilities, 0 to 1",
-                    "Apply a sigmoid to the output, or use BCEWithLogitsLoss on the linear output.", 0.99,
+                    case,
+                    call,
+                    f"{number(facts.minimum)} to {number(facts.maximum)}",
+                    "probabilities, 0 to 1",
+                    "Apply a sigmoid to the output, or use BCEWithLogitsLoss on the linear output.",
+                    0.99,
                 )
             if facts.origin == "Softmax" and facts.minimum == facts.maximum == 1.0:
                 return self._found(
-                    case, call, f"1 for every sample (softmax of shape {tuple(facts.shape)} over one value)",
+                    case,
+                    call,
+                    f"1 for every sample (softmax of shape {tuple(facts.shape)} over one value)",
                     "probabilities that depend on the input",
-                    "A softmax over one output is always 1: use a sigmoid, or BCEWithLogitsLoss.", 0.99, "softmax",
+                    "A softmax over one output is always 1: use a sigmoid, or BCEWithLogitsLoss.",
+                    0.99,
+                    "softmax",
                 )
         if call.name == "nll_loss" and call.exp_rows:
             least, most = call.exp_rows
             if abs(least - 1) > ROW_SUM or abs(most - 1) > ROW_SUM:
                 return self._found(
-                    case, call, f"rows whose exp sums to {number(least)} to {number(most)}",
+                    case,
+                    call,
+                    f"rows whose exp sums to {number(least)} to {number(most)}",
                     "log-probabilities: exp of each row sums to 1",
-                    "Apply log_softmax to the output, or use CrossEntropyLoss on the linear output.", 0.99,
+                    "Apply log_softmax to the output, or use CrossEntropyLoss on the linear output.",
+                    0.99,
                 )
         if call.name in ("cross_entropy", "binary_cross_entropy_with_logits"):
             if facts.origin in ("Relu", "Tanh", "Softplus", "Hardtanh"):
@@ -103,23 +116,32 @@ class OutputActivationMismatch(Cause):
                     # Non-negative logits can still differ by any amount: a limit, but not what stops this program.
                     return None
                 return self._found(
-                    case, call, f"the output of {facts.origin.lower()}: {number(low)} to {number(high)}",
+                    case,
+                    call,
+                    f"the output of {facts.origin.lower()}: {number(low)} to {number(high)}",
                     "logits: any real number",
                     f"Remove the {facts.origin.lower()} after the last layer: this loss wants the linear output.",
-                    0.95, facts.origin.lower(),
+                    0.95,
+                    facts.origin.lower(),
                 )
         if call.name == "poisson_nll_loss" and case.has("non-finite-loss"):
-            return self._found(
-                case, call, f"{number(facts.minimum)} to {number(facts.maximum)}", "a positive rate, for log_input=False",
-                "Pass log_input=True, or give a positive rate (softplus or exp of the output).", 0.9,
-            ) if facts.minimum <= 0 else None
+            return (
+                self._found(
+                    case,
+                    call,
+                    f"{number(facts.minimum)} to {number(facts.maximum)}",
+                    "a positive rate, for log_input=False",
+                    "Pass log_input=True, or give a positive rate (softplus or exp of the output).",
+                    0.9,
+                )
+                if facts.minimum <= 0
+                else None
+            )
         if call.name in (*REGRESSION, "expression") and call.target is not None:
             return self._regression(case, call, facts, call.target)
         return None
 
-    def _regression(
-        self, case: Case, call: CriterionCall, facts: TensorFacts, target: TensorFacts
-    ) -> Decision | None:
+    def _regression(self, case: Case, call: CriterionCall, facts: TensorFacts, target: TensorFacts) -> Decision | None:
         limits = _RANGE.get(facts.origin)
         if limits is None or not math.isfinite(target.minimum):
             return None
@@ -131,12 +153,14 @@ class OutputActivationMismatch(Cause):
         if share < SHARE:
             return None
         return self._found(
-            case, call,
+            case,
+            call,
             f"{facts.origin.lower()} gives {number(low)} to {number(high)}; "
             f"{share:.0%} of the targets, {number(target.minimum)} to {number(target.maximum)}, are outside",
             "an output that can reach every target",
             f"Remove the {facts.origin.lower()} from the output, or scale the targets into its range.",
-            0.95, facts.origin.lower(),
+            0.95,
+            facts.origin.lower(),
         )
 
     def _formula(self, case: Case) -> Decision | None:
@@ -145,15 +169,28 @@ class OutputActivationMismatch(Cause):
             for activation in backward.activations:
                 if activation.kind == "log" and activation.minimum < 0 and activation.depth <= 3:
                     return Found(
-                        Level.LIKELY, 0.9, case.criterion_line,
-                        [Evidence("argument of log in the loss", f"{number(activation.minimum)} to "
-                                  f"{number(activation.maximum)}", "probabilities, above 0")],
+                        Level.LIKELY,
+                        0.9,
+                        case.criterion_line,
+                        [
+                            Evidence(
+                                "argument of log in the loss",
+                                f"{number(activation.minimum)} to {number(activation.maximum)}",
+                                "probabilities, above 0",
+                            )
+                        ],
                         "Apply a sigmoid or softmax to the output first, or use a loss that takes logits.",
                     )
         return None
 
     def _found(
-        self, case: Case, call: CriterionCall, measured: str, expected: str, fix: str, confidence: float,
+        self,
+        case: Case,
+        call: CriterionCall,
+        measured: str,
+        expected: str,
+        fix: str,
+        confidence: float,
         kind: str = "",
     ) -> Found:
         line = activation_line(case, kind, call.place) if kind else case.call_line(call)

@@ -56,7 +56,9 @@ class ParametersNotOptimized(Cause):
                 # A gradient scaler was asked to step and left it out: loss-scale-collapse tells why.
                 return None
             return Found(
-                Level.LIKELY, 0.97, case.backward_line,
+                Level.LIKELY,
+                0.97,
+                case.backward_line,
                 [Evidence("optimizer steps", f"0 after {recording.backwards} backward passes", "one for each")],
                 "Call optimizer.step() after loss.backward().",
             )
@@ -73,7 +75,9 @@ class ParametersNotOptimized(Cause):
         held_reached = reached & held
         names = ", ".join(sorted(recording.parameter_name(p) for p in missing)[:4])
         evidence = [
-            Evidence("parameters with a gradient and in no optimizer", f"{len(missing)} of {len(reached)} ({names})", "0"),
+            Evidence(
+                "parameters with a gradient and in no optimizer", f"{len(missing)} of {len(reached)} ({names})", "0"
+            ),
         ]
         if loose:
             evidence.append(Evidence("of these, in modules that are not registered", str(len(loose))))
@@ -84,8 +88,12 @@ class ParametersNotOptimized(Cause):
             return RuledOut("the weights outside the optimizer lie below a trained head, as when a backbone is frozen")
         sure = not held_reached or bool(loose) or not early
         return Found(
-            Level.LIKELY if sure or stuck else Level.POSSIBLE, 0.97 if sure else 0.8, line, evidence,
-            "Keep the layers in nn.ModuleList so that parameters() finds them." if loose
+            Level.LIKELY if sure or stuck else Level.POSSIBLE,
+            0.97 if sure else 0.8,
+            line,
+            evidence,
+            "Keep the layers in nn.ModuleList so that parameters() finds them."
+            if loose
             else "Build the optimizer from the parameters of the model that the loss is computed with.",
         )
 
@@ -96,7 +104,9 @@ class ParametersNotOptimized(Cause):
         if case.moves:
             return RuledOut("the program moves its weights by hand, and they move")
         return Found(
-            Level.LIKELY, 0.95, case.rate_line,
+            Level.LIKELY,
+            0.95,
+            case.rate_line,
             [
                 Evidence("weights that changed between backward passes", "0", "all"),
                 Evidence("optimizer", "none: the program updates its weights by hand"),
@@ -118,11 +128,14 @@ class ParametersNotOptimized(Cause):
             if any(u.optimizer != update.optimizer for u in case.updates if u.tick > before[-1].tick):
                 return None
             return Found(
-                Level.LIKELY, 0.97, recording.line(optimizer.place),
+                Level.LIKELY,
+                0.97,
+                recording.line(optimizer.place),
                 [
                     Evidence(
                         "parameters the loss reaches that the optimizer holds",
-                        f"0 of {len(reached)} (it holds {len(optimizer.parameters)} others)", "all",
+                        f"0 of {len(reached)} (it holds {len(optimizer.parameters)} others)",
+                        "all",
                     )
                 ],
                 "The optimizer was built for another model or an earlier copy: build it from the model in use.",

@@ -74,13 +74,18 @@ class ReportingBug(Cause):
             fix = f"The printed number is {found.quantity}: sum loss.item() over the batches and divide once by their number."
         count = len([t for t in found.true if math.isfinite(t)])
         return Found(
-            Level.LIKELY, 0.97 if count > 1 else 0.9, self._line(case, found), evidence, fix,
+            Level.LIKELY,
+            0.97 if count > 1 else 0.9,
+            self._line(case, found),
+            evidence,
+            fix,
         )
 
     def _rounded_away(self, case: Case, found: Match) -> Found | None:
         """Printed as zero with so few digits that a loss four decimals would show is lost."""
         zeros = [
-            (n, t) for n, t in zip(found.printed.numbers, found.true)
+            (n, t)
+            for n, t in zip(found.printed.numbers, found.true)
             if n.value == 0 and math.isfinite(t) and abs(t) >= PRINTS_AS_ZERO and n.resolution > PRINTS_AS_ZERO * 1.01
         ]
         if not zeros or found.printed.evaluation or zeros[-1][0] is not found.printed.numbers[-1]:
@@ -88,7 +93,9 @@ class ReportingBug(Cause):
         last, true = zeros[-1]
         decimals = max(0, round(-math.log10(2 * last.resolution)))
         return Found(
-            Level.LIKELY, 0.9, case.recording.line(found.printed.place),
+            Level.LIKELY,
+            0.9,
+            case.recording.line(found.printed.place),
             [
                 Evidence("printed", f"{last.text!r}"),
                 Evidence("the loss there", number(true), "a number that the format can show"),
@@ -106,7 +113,8 @@ class ReportingBug(Cause):
         zero = found.factor == "zero"
         source = SourceFile(case.recording, line.file)
         written = [
-            node for node in source.nodes()
+            node
+            for node in source.nodes()
             if isinstance(node, ast.Call) and node.lineno <= line.line <= (node.end_lineno or node.lineno)
         ]
         divides = any(isinstance(n, ast.BinOp) and isinstance(n.op, ast.Div) for c in written for n in ast.walk(c))

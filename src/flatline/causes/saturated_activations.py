@@ -52,7 +52,9 @@ class SaturatedActivations(Cause):
         # An untrained output has no reason to be at its rails either, so at the very first step outputs count too.
         early = [
             (a, a.depth == 1 and a.shape == _output_shape(case))
-            for b in case.backwards if b.step < EARLY_STEPS for a in b.activations
+            for b in case.backwards
+            if b.step < EARLY_STEPS
+            for a in b.activations
             if a.kind in ("sigmoid", "tanh") and math.isfinite(a.saturated)
         ]
         hidden = [a for a, output in early if not output]
@@ -61,7 +63,9 @@ class SaturatedActivations(Cause):
         if outputs and case.stuck and outputs[0].saturated > max(SHARE, worst.saturated if worst else 0.0):
             worst = outputs[0]
         if worst is None:
-            return RuledOut("no hidden sigmoid or tanh lies between the loss and the weights") if case.backwards else None
+            return (
+                RuledOut("no hidden sigmoid or tanh lies between the loss and the weights") if case.backwards else None
+            )
         if worst.saturated <= SHARE:
             return RuledOut(
                 f"at most {worst.saturated:.1%} of the units of a {worst.kind} are at its rails in the first steps"
@@ -71,7 +75,8 @@ class SaturatedActivations(Cause):
         inputs = _input_scale(case)
         evidence = [
             Evidence(
-                f"units of a {worst.kind} at its rails, first steps", f"{worst.saturated:.0%}",
+                f"units of a {worst.kind} at its rails, first steps",
+                f"{worst.saturated:.0%}",
                 f"under {ORDINARY:.0%}",
             ),
             Evidence("loss, first to last", f"{number(case.first_value)} to {number(case.last_value)}"),
@@ -79,9 +84,12 @@ class SaturatedActivations(Cause):
         if inputs is not None:
             evidence.append(Evidence("largest input", number(inputs), "about 3, for standardised inputs"))
         return Found(
-            Level.LIKELY if stuck else Level.POSSIBLE, 0.9 if stuck else 0.5, self._line(case, worst.kind, inputs),
+            Level.LIKELY if stuck else Level.POSSIBLE,
+            0.9 if stuck else 0.5,
+            self._line(case, worst.kind, inputs),
             evidence,
-            "Standardise the inputs (mean 0, deviation 1)." if inputs is not None and inputs > 10
+            "Standardise the inputs (mean 0, deviation 1)."
+            if inputs is not None and inputs > 10
             else "Use the initialisation made for this activation (nn.init.xavier_uniform_ for tanh and sigmoid).",
         )
 
@@ -102,7 +110,6 @@ class SaturatedActivations(Cause):
                 for call in source.calls_of(name):
                     return source.line(call.lineno)
         return activation_line(case, kind, forwards[0].place if forwards else None)
-
 
     @staticmethod
     def _prediction_line(case: Case) -> Line | None:

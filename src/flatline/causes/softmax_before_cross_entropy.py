@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import math
 
 from flatline.causes.activations import activation_line
@@ -57,13 +58,13 @@ class SoftmaxBeforeCrossEntropy(Cause):
                 continue
             floor = math.log(1 + (call.classes - 1) / math.e)
             return Found(
-                Level.LIKELY, 0.99, activation_line(case, facts.origin.lower() or "softmax", call.place),
+                Level.LIKELY,
+                0.99,
+                activation_line(case, facts.origin.lower() or "softmax", call.place),
                 [
                     Evidence("what enters the cross entropy", how, "logits: any real number"),
                     Evidence("range of it", f"{number(facts.minimum)} to {number(facts.maximum)}"),
-                    Evidence(
-                        f"least loss that {call.classes} classes allow so", number(floor), "0"
-                    ),
+                    Evidence(f"least loss that {call.classes} classes allow so", number(floor), "0"),
                     Evidence("loss at the end", number(case.last_value)),
                 ],
                 "Remove the softmax before the loss; CrossEntropyLoss applies log-softmax itself.",
@@ -82,22 +83,32 @@ class SoftmaxBeforeCrossEntropy(Cause):
             return confined
         for backward in case.backwards:
             kinds = [(a.kind, a.depth, a.shape) for a in backward.activations]
-            for first, second in zip(kinds, kinds[1:]):
-                if first[0] == "log_softmax" and second[0] == "softmax" and second[1] == first[1] + 1 and (
-                    first[2] == second[2] and adjacent(backward.head, "LogSoftmax", "Softmax")
+            for first, second in itertools.pairwise(kinds):
+                if (
+                    first[0] == "log_softmax"
+                    and second[0] == "softmax"
+                    and second[1] == first[1] + 1
+                    and (first[2] == second[2] and adjacent(backward.head, "LogSoftmax", "Softmax"))
                 ):
                     return Found(
-                        Level.LIKELY, 0.95, activation_line(case, "softmax", backward.place),
-                        [Evidence("order of operations before the loss", "softmax, then log_softmax", "log_softmax only")],
+                        Level.LIKELY,
+                        0.95,
+                        activation_line(case, "softmax", backward.place),
+                        [
+                            Evidence(
+                                "order of operations before the loss", "softmax, then log_softmax", "log_softmax only"
+                            )
+                        ],
                         "Remove the softmax: log_softmax takes logits.",
                     )
         return None
 
-
     def _confined(self, case: Case) -> Decision | None:
         """Log-softmax of a quotient that always stays where log-softmax of probabilities must be."""
         found = [
-            (b, a) for b in case.backwards for a in b.activations
+            (b, a)
+            for b in case.backwards
+            for a in b.activations
             if a.kind == "log_softmax" and a.depth == 1 and a.dimension is not None and a.dimension < len(a.shape)
         ]
         if len(found) < PASSES or not all(adjacent(b.head, "LogSoftmax", "Div") for b, _ in found):
@@ -108,11 +119,15 @@ class SoftmaxBeforeCrossEntropy(Cause):
         if classes < 2 or any(a.minimum < low - ROW_SUM or a.maximum > high + ROW_SUM for _, a in found):
             return None
         return Found(
-            Level.LIKELY, 0.9, activation_line(case, "softmax", found[0][0].place),
+            Level.LIKELY,
+            0.9,
+            activation_line(case, "softmax", found[0][0].place),
             [
-                Evidence("range of the log-softmax over the whole run",
-                         f"{number(min(a.minimum for _, a in found))} to {number(max(a.maximum for _, a in found))}",
-                         f"unbounded; of probabilities, {number(low)} to {number(high)}"),
+                Evidence(
+                    "range of the log-softmax over the whole run",
+                    f"{number(min(a.minimum for _, a in found))} to {number(max(a.maximum for _, a in found))}",
+                    f"unbounded; of probabilities, {number(low)} to {number(high)}",
+                ),
                 Evidence("what enters the log-softmax", "a quotient, as of exp(z) by its sum", "logits"),
             ],
             "Remove the softmax before the loss: log_softmax takes logits.",

@@ -64,10 +64,15 @@ class TargetBroadcast(Cause):
         ]
         if case.chance is not None:
             evidence.append(
-                Evidence("loss at the end", number(case.last_value), f"below {number(case.chance.value)}, {case.chance.what}")
+                Evidence(
+                    "loss at the end", number(case.last_value), f"below {number(case.chance.value)}, {case.chance.what}"
+                )
             )
         return Found(
-            Level.LIKELY, 0.98, case.call_line(call), evidence,
+            Level.LIKELY,
+            0.98,
+            case.call_line(call),
+            evidence,
             "Give both the same shape: prediction.squeeze(1), or target.unsqueeze(1).",
         )
 

@@ -54,12 +54,15 @@ class TooFewSteps(Cause):
         few = steps <= STEPS
         line = case.rate_line if not few else steps_limit(case.recording, case.backward_line)
         return Found(
-            Level.LIKELY, 0.85 if few and path < 1 else 0.75, line or case.backward_line,
+            Level.LIKELY,
+            0.85 if few and path < 1 else 0.75,
+            line or case.backward_line,
             [
                 Evidence("optimizer steps", str(steps), "hundreds, as a rule"),
                 Evidence("path of the weights over their size", f"{path:.1%}", "about 100%"),
                 Evidence("loss, first to last", f"{number(case.first_value)} to {number(case.last_value)}"),
             ],
             "Train for more epochs, or use smaller batches so that each epoch takes more steps."
-            if few else "Raise the learning rate: at this rate the weights barely move.",
+            if few
+            else "Raise the learning rate: at this rate the weights barely move.",
         )

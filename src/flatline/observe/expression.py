@@ -105,8 +105,10 @@ def _assignment(module: ast.Module, name: str, line: int) -> ast.expr | None:
     for node in ast.walk(module):
         if isinstance(node, ast.Assign) and node.lineno <= line:
             for target in node.targets:
-                if isinstance(target, ast.Name) and target.id == name and (
-                    best is None or node.value.lineno >= best.lineno
+                if (
+                    isinstance(target, ast.Name)
+                    and target.id == name
+                    and (best is None or node.value.lineno >= best.lineno)
                 ):
                     best = node.value
     return best

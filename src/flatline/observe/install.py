@@ -39,8 +39,13 @@ class Probes:
         self._built = BuiltProbe(session, self._registry)
         self._optimizer = OptimizerProbe(session, self._registry, self._after_step)
         self._backward = BackwardProbe(
-            session, self._registry, self._criterion, samples, self._training_began,
-            self._optimizer.backward_begins, self._after_step,
+            session,
+            self._registry,
+            self._criterion,
+            samples,
+            self._training_began,
+            self._optimizer.backward_begins,
+            self._after_step,
         )
         self._forward = ForwardProbe(session, self._registry, samples, self._criterion)
         self._batches = BatchesProbe(session, self._registry)

@@ -98,5 +98,8 @@ class Locator:
             return False
         if self._home and path.startswith(self._home) and "site-packages" not in path[len(self._home) :]:
             return True
-        return not (path.startswith(_LIBRARIES) or f"{os.sep}site-packages{os.sep}" in path
-                    or f"{os.sep}dist-packages{os.sep}" in path)
+        return not (
+            path.startswith(_LIBRARIES)
+            or f"{os.sep}site-packages{os.sep}" in path
+            or f"{os.sep}dist-packages{os.sep}" in path
+        )

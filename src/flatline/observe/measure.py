@@ -12,7 +12,32 @@ from flatline.observe.events import TensorFacts
 MOST_ELEMENTS = 1 << 21
 MOST_VALUES = 64
 VIEWS = frozenset(
-    ["ViewBackward0", "UnsafeViewBackward0", "ReshapeAliasBackward0", "SqueezeBackward0", "SqueezeBackward1", "SqueezeBackward2", "UnsqueezeBackward0", "TransposeBackward0", "PermuteBackward0", "TBackward0", "SliceBackward0", "SelectBackward0", "CloneBackward0", "ToCopyBackward0", "AliasBackward0", "ExpandBackward0", "IndexBackward0", "AsStridedBackward0", "SplitBackward0", "UnbindBackward0", "ContiguousBackward0", "FlattenBackward0", "ViewAsBackward0", "UnflattenBackward0"]
+    [
+        "ViewBackward0",
+        "UnsafeViewBackward0",
+        "ReshapeAliasBackward0",
+        "SqueezeBackward0",
+        "SqueezeBackward1",
+        "SqueezeBackward2",
+        "UnsqueezeBackward0",
+        "TransposeBackward0",
+        "PermuteBackward0",
+        "TBackward0",
+        "SliceBackward0",
+        "SelectBackward0",
+        "CloneBackward0",
+        "ToCopyBackward0",
+        "AliasBackward0",
+        "ExpandBackward0",
+        "IndexBackward0",
+        "AsStridedBackward0",
+        "SplitBackward0",
+        "UnbindBackward0",
+        "ContiguousBackward0",
+        "FlattenBackward0",
+        "ViewAsBackward0",
+        "UnflattenBackward0",
+    ]
 )
 
 

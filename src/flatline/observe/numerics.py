@@ -121,7 +121,13 @@ def _value(node: Any, attribute: str) -> torch.Tensor | None:
 
 
 def _record(
-    tick: int, step: int, place: int | None, node: Any, attribute: str, value: torch.Tensor, parameters: list[int],
+    tick: int,
+    step: int,
+    place: int | None,
+    node: Any,
+    attribute: str,
+    value: torch.Tensor,
+    parameters: list[int],
     largest: float,
 ) -> NonFinite:
     finite = torch.isfinite(value)
@@ -131,12 +137,22 @@ def _record(
     if not bool(finite.all()) and value.dim():
         where = [int(i) for i in torch.nonzero(~finite)[0]]
     return NonFinite(
-        tick, step, place, _name(node), attribute.removeprefix("_saved_"), _dtype(value), list(value.shape),
-        nan=int(torch.isnan(value).sum()), positive=int((value == float("inf")).sum()),
-        negative=int((value == float("-inf")).sum()), zeros=int((value == 0).sum()), first=where,
+        tick,
+        step,
+        place,
+        _name(node),
+        attribute.removeprefix("_saved_"),
+        _dtype(value),
+        list(value.shape),
+        nan=int(torch.isnan(value).sum()),
+        positive=int((value == float("inf")).sum()),
+        negative=int((value == float("-inf")).sum()),
+        zeros=int((value == 0).sum()),
+        first=where,
         largest=largest,
         data=not made and attribute not in ("", "_saved_result") and "weight" not in attribute,
-        before=[_name(f) for f in made][:4], parameters=parameters,
+        before=[_name(f) for f in made][:4],
+        parameters=parameters,
     )
 
 

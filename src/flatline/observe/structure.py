@@ -22,8 +22,18 @@ FEWEST_POSITIONS = 4
 # What stands between a loss and the terms it is the sum of.
 _ARITHMETIC = frozenset(
     {
-        "AddBackward0", "SubBackward0", "RsubBackward1", "MulBackward0", "DivBackward0", "NegBackward0", "SumBackward0",
-        "SumBackward1", "MeanBackward0", "MeanBackward1", "ClampBackward1", "ClampMinBackward0",
+        "AddBackward0",
+        "SubBackward0",
+        "RsubBackward1",
+        "MulBackward0",
+        "DivBackward0",
+        "NegBackward0",
+        "SumBackward0",
+        "SumBackward1",
+        "MeanBackward0",
+        "MeanBackward1",
+        "ClampBackward1",
+        "ClampMinBackward0",
     }
 )
 
@@ -116,9 +126,7 @@ def visible_positions(root: Any, outputs: list[torch.Tensor]) -> tuple[torch.Ten
     rows, length = indices.shape
     if length < FEWEST_POSITIONS:
         return None
-    output = next(
-        (o for o in outputs if o.grad_fn is not None and o.dim() == 3 and o.shape[:2] == indices.shape), None
-    )
+    output = next((o for o in outputs if o.grad_fn is not None and o.dim() == 3 and o.shape[:2] == indices.shape), None)
     if output is None:
         return None
     position = length // 2

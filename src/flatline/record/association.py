@@ -215,8 +215,16 @@ def _features(x: NDArray[Any]) -> Floats:
     if x.dtype.kind != "i":
         x = x.astype(np.float64)
         # Textures show in no single pixel: a few summaries of each row stand beside the values themselves.
-        summary = np.stack([x.mean(1), x.std(1), np.abs(np.diff(x, axis=1)).mean(1) if x.shape[1] > 1 else x[:, 0],
-                            x.max(1), x.min(1)], 1)
+        summary = np.stack(
+            [
+                x.mean(1),
+                x.std(1),
+                np.abs(np.diff(x, axis=1)).mean(1) if x.shape[1] > 1 else x[:, 0],
+                x.max(1),
+                x.min(1),
+            ],
+            1,
+        )
         return np.concatenate([x, summary], 1)
     values = np.unique(x)[:256]
     parts = [(x == v).mean(1, keepdims=True) for v in values]

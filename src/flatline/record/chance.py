@@ -109,4 +109,6 @@ def is_squared_error(recording: Recording, call: CriterionCall, scaled: bool = F
     head = list(backward.head) if backward is not None else []
     if scaled and len(head) > 3 and head[1] in ("Div", "Mul"):
         del head[1]
-    return len(head) >= 3 and head[0] == "Mean" and head[1] in ("Pow", "Square", "Mul") and head[2] in ("Sub", "Squeeze")
+    return (
+        len(head) >= 3 and head[0] == "Mean" and head[1] in ("Pow", "Square", "Mul") and head[2] in ("Sub", "Squeeze")
+    )

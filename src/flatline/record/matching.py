@@ -95,9 +95,7 @@ def _windows(curve: Curve, numbers: list[Number]) -> Iterator[_Window]:
     previous = 0
     for number in numbers:
         end = int(np.searchsorted(curve.ticks, number.tick))
-        yield _Window(
-            number, curve.values[previous:end], curve.sizes[previous:end].astype(float), curve.values[:end]
-        )
+        yield _Window(number, curve.values[previous:end], curve.sizes[previous:end].astype(float), curve.values[:end])
         previous = end
 
 
@@ -175,8 +173,10 @@ def _wrong_factor(
         return None
     # Printed 0 throughout: beyond the rounding at least once, and everywhere a loss that four decimals would show.
     means = [abs(float(np.mean(w.since))) for w in usable]
-    if all(w.number.value == 0 for w in usable) and all(m > VISIBLE for m in means) and any(
-        m > w.number.resolution for m, w in zip(means, usable)
+    if (
+        all(w.number.value == 0 for w in usable)
+        and all(m > VISIBLE for m in means)
+        and any(m > w.number.resolution for m, w in zip(means, usable))
     ):
         return Match(printed, False, "0", curve, true, 0.0, "zero")
     precision = math.prod(max(1.0, abs(w.number.value) / (2 * w.number.resolution or 1)) for w in usable)
@@ -212,9 +212,11 @@ def _mistakes(recording: Recording) -> Iterator[tuple[str, Compute]]:
     for kept in range(2, 51):
         yield (
             f"the sum of the last {kept} batches divided by the number of all",
-            lambda w, k=kept: float(np.sum(w.since[-k:])) / len(w.since)  # type: ignore[misc]
-            if len(w.since) > k
-            else math.nan,
+            lambda w, k=kept: (
+                float(np.sum(w.since[-k:])) / len(w.since)  # type: ignore[misc]
+                if len(w.since) > k
+                else math.nan
+            ),
         )
 
 

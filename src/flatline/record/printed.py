@@ -117,7 +117,5 @@ def _printed_names(recording: Recording, place: int | None) -> list[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and node.lineno <= line.line <= (node.end_lineno or node.lineno):
             if isinstance(node.func, ast.Name) and node.func.id == "print":
-                return [
-                    ast.unparse(a) for a in node.args if not isinstance(a, (ast.Constant, ast.JoinedStr))
-                ]
+                return [ast.unparse(a) for a in node.args if not isinstance(a, (ast.Constant, ast.JoinedStr))]
     return []

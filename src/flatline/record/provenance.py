@@ -18,13 +18,62 @@ LAST = 10**9
 Path = tuple[int, ...]
 # Calls that hand their first argument's data on as they are.
 _PASSING = {
-    "tensor", "as_tensor", "from_numpy", "asarray", "array", "LongTensor", "FloatTensor", "stack", "cat", "list",
-    "tuple", "iter", "next", "reversed", "tqdm", "DataLoader", "Subset", "cycle", "chain", "float", "item",
+    "tensor",
+    "as_tensor",
+    "from_numpy",
+    "asarray",
+    "array",
+    "LongTensor",
+    "FloatTensor",
+    "stack",
+    "cat",
+    "list",
+    "tuple",
+    "iter",
+    "next",
+    "reversed",
+    "tqdm",
+    "DataLoader",
+    "Subset",
+    "cycle",
+    "chain",
+    "float",
+    "item",
 }
 _METHODS = {
-    "float", "long", "int", "to", "clone", "unsqueeze", "view", "reshape", "squeeze", "cpu", "cuda", "detach", "numpy",
-    "flatten", "contiguous", "type", "double", "astype", "copy", "item", "tolist", "expand", "repeat", "split",
-    "batch", "shuffle", "permute", "transpose", "requires_grad_", "__iter__", "chunk", "unbind", "values",
+    "float",
+    "long",
+    "int",
+    "to",
+    "clone",
+    "unsqueeze",
+    "view",
+    "reshape",
+    "squeeze",
+    "cpu",
+    "cuda",
+    "detach",
+    "numpy",
+    "flatten",
+    "contiguous",
+    "type",
+    "double",
+    "astype",
+    "copy",
+    "item",
+    "tolist",
+    "expand",
+    "repeat",
+    "split",
+    "batch",
+    "shuffle",
+    "permute",
+    "transpose",
+    "requires_grad_",
+    "__iter__",
+    "chunk",
+    "unbind",
+    "values",
 }
 
 
@@ -128,8 +177,7 @@ class Provenance:
     def _returned(self, function: ast.FunctionDef, call: ast.Call, path: Path, trail: Trail) -> None:
         """Into a function of the program: what it returns or yields."""
         given = [
-            node for node in ast.walk(function)
-            if isinstance(node, (ast.Return, ast.Yield)) and node.value is not None
+            node for node in ast.walk(function) if isinstance(node, (ast.Return, ast.Yield)) and node.value is not None
         ]
         if not given:
             return
@@ -219,8 +267,11 @@ class Provenance:
         found: list[ast.stmt] = [s for s in self.source.assignments(name) if s.lineno <= line]
         for node in self.source.nodes():
             if (
-                isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and node.lineno <= line
-                and isinstance(node.value.func, ast.Attribute) and node.value.func.attr == "append"
+                isinstance(node, ast.Expr)
+                and isinstance(node.value, ast.Call)
+                and node.lineno <= line
+                and isinstance(node.value.func, ast.Attribute)
+                and node.value.func.attr == "append"
                 and ast.unparse(node.value.func.value) == name
             ):
                 found.append(node)

@@ -107,8 +107,12 @@ class Recording:
     def steps(self) -> int:
         """Optimizer steps completed (backward passes, when the program moves its weights by hand)."""
         last = [c.steps[-1] for c in self.curves if len(c)]
-        return max([int(u.step) + 1 for u in self.all(e.Update)] + [int(s) for s in last]
-                   + [c.step for c in self.all(e.StepCount)] + [self.ended.step if self.ended else 0])
+        return max(
+            [int(u.step) + 1 for u in self.all(e.Update)]
+            + [int(s) for s in last]
+            + [c.step for c in self.all(e.StepCount)]
+            + [self.ended.step if self.ended else 0]
+        )
 
     @cached_property
     def overhead(self) -> float:

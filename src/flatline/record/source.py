@@ -51,11 +51,7 @@ class SourceFile:
 
     def calls_of(self, name: str) -> list[ast.Call]:
         """Calls of a function or method by its last name, in the order of the source."""
-        found = [
-            node
-            for node in self.nodes()
-            if isinstance(node, ast.Call) and _last_name(node.func) == name
-        ]
+        found = [node for node in self.nodes() if isinstance(node, ast.Call) and _last_name(node.func) == name]
         return sorted(found, key=lambda node: node.lineno)
 
     def assignments(self, name: str) -> list[ast.stmt]:
@@ -65,7 +61,7 @@ class SourceFile:
             targets: list[ast.expr] = []
             if isinstance(node, ast.Assign):
                 targets = node.targets
-            elif isinstance(node, (ast.AugAssign, ast.AnnAssign)) or isinstance(node, ast.For):
+            elif isinstance(node, (ast.AugAssign, ast.AnnAssign, ast.For)):
                 targets = [node.target]
             for target in targets:
                 if any(ast.unparse(part) == name for part in _parts(target)):
@@ -124,11 +120,7 @@ def epoch_loop(recording: Recording, line: Line | None) -> Line | None:
             break
         source = SourceFile(recording, line.file)
         function = source.function_around(line.line)
-        inside = [
-            loop
-            for loop in source.loops_around(line.line)
-            if function is None or loop.lineno >= function.lineno
-        ]
+        inside = [loop for loop in source.loops_around(line.line) if function is None or loop.lineno >= function.lineno]
         if inside:
             found = source.line(inside[0].lineno)
         callers = enclosing_calls(recording, line)
@@ -170,8 +162,29 @@ def input_text(recording: Recording, line: Line | None) -> str | None:
 
 
 _NOT_MODELS = {
-    "len", "range", "float", "int", "print", "sum", "mean", "zip", "enumerate", "arange", "append", "item", "to",
-    "view", "reshape", "log", "exp", "sqrt", "softmax", "log_softmax", "sigmoid", "tanh", "relu",
+    "len",
+    "range",
+    "float",
+    "int",
+    "print",
+    "sum",
+    "mean",
+    "zip",
+    "enumerate",
+    "arange",
+    "append",
+    "item",
+    "to",
+    "view",
+    "reshape",
+    "log",
+    "exp",
+    "sqrt",
+    "softmax",
+    "log_softmax",
+    "sigmoid",
+    "tanh",
+    "relu",
 }
 
 
@@ -205,9 +218,7 @@ def steps_limit(recording: Recording, line: Line | None) -> Line | None:
         for node in ast.walk(loop):
             if isinstance(node, ast.If):
                 ends = any(isinstance(part, (ast.Break, ast.Return)) for part in node.body)
-                guards = any(
-                    isinstance(part, ast.Call) and _last_name(part.func) == "step" for part in ast.walk(node)
-                )
+                guards = any(isinstance(part, ast.Call) and _last_name(part.func) == "step" for part in ast.walk(node))
                 if ends or guards:
                     return source.line(node.lineno)
     if loops and function is not None and isinstance(loops[0], ast.For):

@@ -47,20 +47,27 @@ def show(verdict: Verdict, console: Console | None = None) -> None:
         title, style = "nothing to judge", "yellow"
     if not verdict.healthy and not verdict.faults:
         title = "unexplained"
-    footer = (
-        f"{verdict.run.steps} steps · {verdict.run.epochs or '?'} epochs · "
-        f"overhead ×{verdict.overhead.ratio:.2f}"
-    )
+    footer = f"{verdict.run.steps} steps · {verdict.run.epochs or '?'} epochs · overhead ×{verdict.overhead.ratio:.2f}"
     console.print(
-        Panel(Group(*parts), title=f"flatline: {title}", title_align="left", subtitle=footer,
-              subtitle_align="right", border_style=style, padding=(0, 1))
+        Panel(
+            Group(*parts),
+            title=f"flatline: {title}",
+            title_align="left",
+            subtitle=footer,
+            subtitle_align="right",
+            border_style=style,
+            padding=(0, 1),
+        )
     )
 
 
 def _cause(cause: CauseItem, titles: dict[str, str]) -> list[RenderableType]:
     style = _STYLES.get(cause.level, "")
     head = Text.assemble(
-        (cause.level, style), " ", (cause.name, "bold"), f"  {titles.get(cause.name, '')}  ",
+        (cause.level, style),
+        " ",
+        (cause.name, "bold"),
+        f"  {titles.get(cause.name, '')}  ",
         (f"{cause.confidence:.0%} sure", "dim"),
     )
     parts: list[RenderableType] = [Text(""), head]

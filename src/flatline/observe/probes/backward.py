@@ -104,14 +104,28 @@ class BackwardProbe:
         owned = {self._registry.parameter(p) for p in self._registry.owned() if p.requires_grad}
         self._backward_begins()
         # Weights moved by hand have no optimizer that could be asked.
-        stale = not owned and session.step > 0 and self._last_step != session.step and any(
-            p.grad is not None and measure.readable(p.grad) and bool(p.grad.any()) for p in found.leaves[:8]
+        stale = (
+            not owned
+            and session.step > 0
+            and self._last_step != session.step
+            and any(p.grad is not None and measure.readable(p.grad) and bool(p.grad.any()) for p in found.leaves[:8])
         )
         session.emit(
             Backward(
-                tick, session.step, place, value, list(loss.shape), loss.requires_grad, found.head,
-                found.activations, sorted(reached), sorted(owned - reached), found.nodes, found.terms,
-                expression=expression.text if expression is not None else "", stale=stale,
+                tick,
+                session.step,
+                place,
+                value,
+                list(loss.shape),
+                loss.requires_grad,
+                found.head,
+                found.activations,
+                sorted(reached),
+                sorted(owned - reached),
+                found.nodes,
+                found.terms,
+                expression=expression.text if expression is not None else "",
+                stale=stale,
                 elements=_elements(loss.grad_fn),
             )
         )
@@ -152,16 +166,25 @@ class BackwardProbe:
             return
         if not registry.inputs:
             behind = [
-                t for _, t in [*constants, *expression.behind]
-                if t is not target[1] and not t.requires_grad and t.dim() > 0
+                t
+                for _, t in [*constants, *expression.behind]
+                if t is not target[1]
+                and not t.requires_grad
+                and t.dim() > 0
                 and (target[1] is None or t.shape[:1] == target[1].shape[:1])
             ]
             for index, tensor in enumerate(behind[:1]):
                 registry.inputs.append(tensor)
                 self._samples.keep(self._session.now(), "input", f"input {index}", tensor)
         self._criterion.observe_values(
-            "expression", output, target[1], loss, "", {"expression": expression.text, "line": expression.line},
-            frame, names=[prediction[0], target[0]],
+            "expression",
+            output,
+            target[1],
+            loss,
+            "",
+            {"expression": expression.text, "line": expression.line},
+            frame,
+            names=[prediction[0], target[0]],
         )
 
     def _by_hand(self, leaves: list[torch.Tensor]) -> None:
@@ -174,9 +197,7 @@ class BackwardProbe:
             facts = [parameter_facts(self._registry, p, before) for p, before in self._kept]
             session.emit(Update(session.now(), self._kept_step, -1, facts))
         self._kept_step = session.step
-        self._kept = [
-            (p, part(p.detach()).clone()) for p in leaves[:MOST_PARAMETERS] if measure.readable(p)
-        ]
+        self._kept = [(p, part(p.detach()).clone()) for p in leaves[:MOST_PARAMETERS] if measure.readable(p)]
 
     def _finished(self) -> None:
         session = self._session

@@ -89,8 +89,13 @@ class BatchesProbe:
                 length = len(loader) if loader.batch_sampler is None or loader.batch_size is not None else -1
             self._session.emit(
                 LoaderSeen(
-                    number, self._places.get(loader), length, loader.batch_size or 0, bool(loader.drop_last),
-                    isinstance(loader.sampler, RandomSampler), samples,
+                    number,
+                    self._places.get(loader),
+                    length,
+                    loader.batch_size or 0,
+                    bool(loader.drop_last),
+                    isinstance(loader.sampler, RandomSampler),
+                    samples,
                 )
             )
         return number
@@ -121,6 +126,4 @@ class BatchesProbe:
         if epoch is not None and not epoch.ended:
             epoch.ended = True
             session = self._session
-            session.emit(
-                EpochEnded(session.now(), session.step, epoch.loader, epoch.batches, epoch.samples, exhausted)
-            )
+            session.emit(EpochEnded(session.now(), session.step, epoch.loader, epoch.batches, epoch.samples, exhausted))

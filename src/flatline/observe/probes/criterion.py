@@ -115,7 +115,13 @@ class CriterionProbe:
         if len(tensors) < 2 or (torch.is_grad_enabled() and not any(t.requires_grad for t in tensors)):
             return
         self.observe_values(
-            type(module).__name__, tensors[0], tensors[1], result, "", {}, sys._getframe().f_back,
+            type(module).__name__,
+            tensors[0],
+            tensors[1],
+            result,
+            "",
+            {},
+            sys._getframe().f_back,
             built=self._registry.built.get(module),
         )
 
@@ -156,10 +162,19 @@ class CriterionProbe:
         place = session.locator.here(frame)
         series = session.numbers("criterion", name, place, "")
         call = CriterionCall(
-            session.now(), session.step, series.number, name, place, torch.is_grad_enabled(), "",
+            session.now(),
+            session.step,
+            series.number,
+            name,
+            place,
+            torch.is_grad_enabled(),
+            "",
             measure.facts(tensors[0]) if tensors else None,
             measure.facts(target) if isinstance(target, torch.Tensor) else None,
-            None, [], {}, error=f"{type(error).__name__}: {error}"[:500],
+            None,
+            [],
+            {},
+            error=f"{type(error).__name__}: {error}"[:500],
         )
         session.emit(call)
 
@@ -180,9 +195,7 @@ class CriterionProbe:
         if seen.measured:
             self._measure(seen, name, input, target, result, options, built, names or [])
 
-    def _value(
-        self, name: str, first: torch.Tensor | None, result: torch.Tensor, reduction: str, frame: Any
-    ) -> _Seen:
+    def _value(self, name: str, first: torch.Tensor | None, result: torch.Tensor, reduction: str, frame: Any) -> _Seen:
         """Adds the value of one evaluation to its series, and says whether its tensors are to be measured."""
         session = self._session
         grad_enabled = torch.is_grad_enabled()
@@ -218,10 +231,20 @@ class CriterionProbe:
         names: list[str],
     ) -> None:
         call = CriterionCall(
-            seen.tick, self._session.step, seen.series, name, seen.place, seen.training, seen.reduction,
+            seen.tick,
+            self._session.step,
+            seen.series,
+            name,
+            seen.place,
+            seen.training,
+            seen.reduction,
             measure.facts(input) if input is not None else None,
             measure.facts(target) if target is not None else None,
-            seen.value, list(result.shape), options, built=built, names=names,
+            seen.value,
+            list(result.shape),
+            options,
+            built=built,
+            names=names,
         )
         if input is not None:
             self._judge(call, input, target, options)
@@ -270,4 +293,3 @@ def _small_list(value: Any) -> list[int]:
     if isinstance(value, torch.Tensor):
         value = value.reshape(-1)[:256].tolist()
     return [int(v) for v in list(value or [])[:256]]
-

@@ -19,8 +19,26 @@ from flatline.observe.patching import Looked, Patches, call_as, unseen
 from flatline.observe.registry import Registry
 from flatline.observe.session import Session
 
-_METHODS = ("detach", "argmax", "numpy", "item", "tolist", "round", "sign", "long", "int", "bool", "gt", "lt",
-            "__gt__", "__lt__", "__ge__", "__le__", "__float__", "__array__")
+_METHODS = (
+    "detach",
+    "argmax",
+    "numpy",
+    "item",
+    "tolist",
+    "round",
+    "sign",
+    "long",
+    "int",
+    "bool",
+    "gt",
+    "lt",
+    "__gt__",
+    "__lt__",
+    "__ge__",
+    "__le__",
+    "__float__",
+    "__array__",
+)
 MOST_CUTS = 64
 
 

@@ -26,9 +26,7 @@ MOST_TENSORS = 8
 class ForwardProbe:
     """Observes top-level module calls while a step is sampled."""
 
-    def __init__(
-        self, session: Session, registry: Registry, samples: Samples, criterion: CriterionProbe
-    ) -> None:
+    def __init__(self, session: Session, registry: Registry, samples: Samples, criterion: CriterionProbe) -> None:
         self._session = session
         self._registry = registry
         self._samples = samples
@@ -105,9 +103,7 @@ class ForwardProbe:
         called: list[int] = []
         for part in self._called:
             for name, parameter in part.named_parameters(recurse=False):
-                called.append(
-                    registry.parameter(parameter, name, part, registered=id(part) in registered)
-                )
+                called.append(registry.parameter(parameter, name, part, registered=id(part) in registered))
         for part, place in self._cut:
             numbers = sorted({registry.parameter(p) for p in part.parameters() if p.requires_grad})
             if numbers:
@@ -118,7 +114,12 @@ class ForwardProbe:
         tick = session.now()
         session.emit(
             Forward(
-                tick, session.step, number, module.training, gradient, session.locator.here(frame),
+                tick,
+                session.step,
+                number,
+                module.training,
+                gradient,
+                session.locator.here(frame),
                 [measure.facts(t, with_counts=False) for t in inputs],
                 [measure.facts(t, with_counts=False) for t in outputs],
                 sorted(set(called)),

@@ -95,9 +95,7 @@ class OptimizerProbe:
             }
             parameters = [self._registry.parameter(p) for group in optimizer.param_groups for p in group["params"]]
             place = session.locator.number(frame) if frame is not None else None
-            session.emit(
-                OptimizerSeen(number, type(optimizer).__name__, place, options, parameters, session.now())
-            )
+            session.emit(OptimizerSeen(number, type(optimizer).__name__, place, options, parameters, session.now()))
         return number
 
     def _observe_before(self, optimizer: torch.optim.Optimizer) -> None:
@@ -163,7 +161,10 @@ def parameter_facts(registry: Registry, parameter: torch.Tensor, before: torch.T
         size = float(part(gradient).float().norm()) if has and gradient is not None else NAN
         weight, update = float(before.float().norm()), float(change.float().norm())
         return ParameterFacts(
-            registry.parameter(parameter), size, weight, update,
+            registry.parameter(parameter),
+            size,
+            weight,
+            update,
             moved=not torch.equal(after, before),
             has_gradient=has,
             non_finite_gradient=has and size - size != 0,

@@ -16,8 +16,23 @@ from flatline.observe.events import HalfOverflow
 from flatline.observe.patching import Looked, Patches
 from flatline.observe.session import Session
 
-_METHODS = ("sqrt", "sum", "mean", "float", "to", "norm", "max", "amax", "std", "clamp_min", "clamp", "log", "rsqrt",
-            "reciprocal", "softmax")
+_METHODS = (
+    "sqrt",
+    "sum",
+    "mean",
+    "float",
+    "to",
+    "norm",
+    "max",
+    "amax",
+    "std",
+    "clamp_min",
+    "clamp",
+    "log",
+    "rsqrt",
+    "reciprocal",
+    "softmax",
+)
 _HALF = (torch.float16, torch.bfloat16)
 MOST_LOOKS = 400
 MOST_A_PLACE = 3
@@ -65,7 +80,12 @@ class PrecisionProbe:
             infinite = int((tensor == float("inf")).sum())
         self._session.emit(
             HalfOverflow(
-                self._session.now(), self._session.step, place, name, str(tensor.dtype).removeprefix("torch."),
-                list(tensor.shape), infinite,
+                self._session.now(),
+                self._session.step,
+                place,
+                name,
+                str(tensor.dtype).removeprefix("torch."),
+                list(tensor.shape),
+                infinite,
             )
         )

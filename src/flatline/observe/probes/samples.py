@@ -50,6 +50,14 @@ class Samples:
         kept = kept.contiguous()
         data = ctypes.string_at(kept.data_ptr(), size)
         self._session.emit(
-            Sample(tick, self._session.step, role, name, str(kept.dtype).removeprefix("torch."),
-                   list(kept.shape), data, training)
+            Sample(
+                tick,
+                self._session.step,
+                role,
+                name,
+                str(kept.dtype).removeprefix("torch."),
+                list(kept.shape),
+                data,
+                training,
+            )
         )

@@ -82,7 +82,14 @@ class ScalerProbe:
         session = self._session
         session.emit(
             LossScale(
-                session.now(), session.step, self._places.get(scaler), float(scaler.get_scale()), skipped,
-                self._attempts, self._skipped, bad, nan,
+                session.now(),
+                session.step,
+                self._places.get(scaler),
+                float(scaler.get_scale()),
+                skipped,
+                self._attempts,
+                self._skipped,
+                bad,
+                nan,
             )
         )
