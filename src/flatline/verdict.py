@@ -188,7 +188,8 @@ def _cause_item(name: str, found: Found) -> CauseItem:
     return CauseItem(
         name,
         found.level.value,
-        round(min(max(found.confidence, 0.0), 1.0), 4),
+        # NaN first: max keeps its first argument when no comparison holds.
+        round(min(max(0.0, found.confidence), 1.0), 4),
         _location(found.line),
         [_evidence(item) for item in found.evidence],
         None,

@@ -1,0 +1,264 @@
+"""The verdict: its file against the schema that is published, its ranking, and what it calls healthy."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+import jsonschema  # type: ignore[import-untyped]
+import msgspec
+import pytest
+
+from flatline import verdict as subject
+from flatline.causes.base import Cause, Decision, Evidence, Expected, Found, Level, RuledOut, Untested, catalogue
+from flatline.causes.case import Case
+from flatline.observe import events as e
+from flatline.record.reader import Line, Recording
+from flatline.verdict import SCHEMA, Verdict, diagnose, from_json
+from recordings import Tape
+
+SCHEMA_FILE = Path(__file__).parent.parent / "docs" / "verdict.schema.json"
+LINE = Line("/home/me/train.py", 7, "loss = criterion(logits, y)")
+Decide = Callable[[Case], "Decision | list[Decision] | None"]
+
+
+def cause(decide: Decide, title: str = "the title") -> Cause:
+    class Made(Cause):
+        name: ClassVar[str] = "made"
+        row: ClassVar[str] = "T1"
+
+        def decide(self, case: Case) -> Decision | list[Decision] | None:
+            return decide(case)
+
+    Made.title = title
+    return Made()
+
+
+def found(level: Level = Level.LIKELY, confidence: float = 0.9, line: Line | None = LINE) -> Found:
+    return Found(level, confidence, line, [Evidence("what", "3", "2")], "Do this.")
+
+
+def judge(
+    monkeypatch: pytest.MonkeyPatch, recording: Recording, **decisions: Decision | list[Decision] | None
+) -> Verdict:
+    """The verdict when these are all the causes there are."""
+    known = {
+        name: cause(partial(lambda given, case: given, decision), f"title of {name}")
+        for name, decision in decisions.items()
+    }
+    monkeypatch.setattr(subject, "catalogue", lambda: known)
+    return diagnose(recording)
+
+
+def zeros() -> Recording:
+    tape = Tape()
+    tape.train([0.0] * 5)
+    return tape.recording()
+
+
+def falling() -> Recording:
+    tape = Tape()
+    tape.train([1.0, 0.8, 0.7, 0.6])
+    return tape.recording()
+
+
+def not_finite() -> Recording:
+    tape = Tape()
+    tape.train([1.0, math.nan, math.inf])
+    return tape.recording()
+
+
+def everything(monkeypatch: pytest.MonkeyPatch) -> Verdict:
+    tape = Tape()
+    tape.epoch([1.0, math.nan])
+    tape.epoch([math.inf, -math.inf])
+    tape.add(e.ProbeFailed("forward", "ValueError: no"), e.Cost(1.0, 21.0), e.RunEnded(tape.now(), 4, None, None, None))
+    return judge(
+        monkeypatch, tape.recording(),
+        first=found(), second=found(Level.POSSIBLE, 0.5, None), third=RuledOut("it is 3"),
+        fourth=Expected("harmless", LINE), fifth=Untested("too few rows"), sixth=None,
+        seventh=[Expected("harmless, too"), RuledOut("elsewhere it is 4")],
+    )  # fmt: skip
+
+
+def schema() -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
+    return content
+
+
+def check(verdict: Verdict) -> dict[str, Any]:
+    """The verdict's JSON, valid by the published schema and by the JSON standard, which has no NaN."""
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is not JSON")
+
+    content: dict[str, Any] = json.loads(verdict.to_json(), parse_constant=refuse)
+    jsonschema.validate(content, schema())
+    return content
+
+
+# the file ------------------------------------------------------------------------------------------------------
+
+
+def test_the_published_schema_is_one() -> None:
+    jsonschema.Draft202012Validator.check_schema(schema())
+    assert schema()["properties"]["schema"]["const"] == SCHEMA
+
+
+def test_the_schema_names_exactly_the_fields_that_are_promised() -> None:
+    """The fields of the design; ``text`` of a symptom and ``location`` of what is expected were added to them."""
+    promised = {
+        "": {"schema", "summary", "healthy", "symptoms", "causes", "ruled_out", "expected", "untested",
+             "probe_failures", "overhead", "run"},
+        "symptom": {"name", "first_step", "epoch", "value", "text"},
+        "cause": {"name", "level", "confidence", "location", "evidence", "experiment", "fix"},
+        "location": {"file", "line", "source"},
+        "ruled_out": {"name", "evidence"},
+        "expected": {"name", "evidence", "location"},
+        "untested": {"name", "reason"},
+    }  # fmt: skip
+    published = schema()
+    for name, fields in promised.items():
+        part = published["$defs"][name] if name else published
+        assert set(part["properties"]) == set(part["required"]) == fields
+        assert part["additionalProperties"] is False
+
+
+def test_a_full_verdict_is_valid_and_complete(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = check(everything(monkeypatch))
+    assert [c["name"] for c in content["causes"]] == ["first", "second"]
+    assert content["causes"][0] == {
+        "name": "first", "level": "likely", "confidence": 0.9,
+        "location": {"file": LINE.file, "line": 7, "source": LINE.source},
+        "evidence": [{"text": "what", "measured": "3", "expected": "2"}],
+        "experiment": None, "fix": {"text": "Do this.", "diff": None},
+    }  # fmt: skip
+    assert content["causes"][1]["location"] is None
+    assert [r["name"] for r in content["ruled_out"]] == ["third", "seventh"]
+    assert [(x["name"], x["location"] is None) for x in content["expected"]] == [("fourth", False), ("seventh", True)]
+    assert content["untested"] == [{"name": "fifth", "reason": "too few rows"}]
+    assert content["probe_failures"] == ["forward: ValueError: no"]
+    assert content["overhead"] == {"ratio": 1.05}
+    assert (content["run"]["steps"], content["run"]["epochs"], content["run"]["seed"]) == (4, 2, None)
+
+
+def test_an_empty_recording_has_a_valid_verdict() -> None:
+    content = check(diagnose(Recording([])))
+    assert content["healthy"] is True and content["symptoms"] == []
+    assert content["summary"] == "No training was seen: backward never ran."
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_numbers_that_json_lacks_are_strings(monkeypatch: pytest.MonkeyPatch, value: float) -> None:
+    tape = Tape()
+    tape.train([1.0, value])
+    content = check(judge(monkeypatch, tape.recording()))
+    assert content["symptoms"][0]["value"] == str(value)
+    assert subject.json_number(0.5) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("given", "written"), [(1.5, 1.0), (-0.5, 0.0), (math.nan, 0.0), (math.inf, 1.0), (0.123456, 0.1235)]
+)
+def test_confidence_is_a_number_between_0_and_1(monkeypatch: pytest.MonkeyPatch, given: float, written: float) -> None:
+    content = check(judge(monkeypatch, zeros(), one=found(confidence=given)))
+    assert content["causes"][0]["confidence"] == written
+
+
+def test_round_trip(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    made = everything(monkeypatch)
+    assert from_json(made.to_json()) == made
+    made.write(tmp_path / "verdict.json")
+    written = (tmp_path / "verdict.json").read_bytes()
+    assert from_json(written) == made and written.endswith(b"}\n")
+
+
+@pytest.mark.parametrize("data", [b"{}", b"[]", b'{"schema": 1}', b"no"])
+def test_what_is_no_verdict_is_refused(data: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        from_json(data)
+
+
+# healthy -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("recording", "decision", "healthy"),
+    [
+        (falling, None, True),
+        (falling, found(Level.POSSIBLE), True),
+        (falling, found(Level.LIKELY), False),
+        (falling, found(Level.PROVEN), False),
+        (zeros, None, False),
+        (zeros, RuledOut("it is 3"), False),
+        (zeros, found(Level.POSSIBLE), False),
+        (zeros, Expected("one class"), True),
+        (zeros, [Expected("one class"), found()], False),
+        (not_finite, None, False),
+    ],
+)
+def test_healthy(
+    monkeypatch: pytest.MonkeyPatch, recording: Callable[[], Recording], decision: Decision | None, healthy: bool
+) -> None:
+    assert judge(monkeypatch, recording(), one=decision).healthy is healthy
+
+
+def test_ranking_is_by_level_then_by_confidence(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = judge(
+        monkeypatch, zeros(),
+        a=found(Level.POSSIBLE, 0.99), b=found(Level.LIKELY, 0.6), c=found(Level.LIKELY, 0.9),
+        d=found(Level.PROVEN, 0.5),
+    )  # fmt: skip
+    assert [c.name for c in made.causes] == ["d", "c", "b", "a"]
+    assert [c.name for c in made.faults] == ["d", "c", "b"]
+
+
+def test_one_broken_decision_does_not_cost_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(case: Case) -> None:
+        raise RuntimeError("oh")
+
+    known = {"broken": cause(broken), "fine": cause(lambda case: found())}
+    monkeypatch.setattr(subject, "catalogue", lambda: known)
+    made = diagnose(zeros())
+    assert [c.name for c in made.causes] == ["fine"]
+    assert made.probe_failures == ["cause broken: RuntimeError: oh"]
+    assert [u.name for u in made.untested] == ["broken"]
+
+
+# the summary ---------------------------------------------------------------------------------------------------
+
+
+def test_an_unexplained_zero_names_the_number_of_causes(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = judge(monkeypatch, zeros(), one=RuledOut("3"), two=None, three=found(Level.POSSIBLE))
+    assert made.summary.startswith("The optimised loss is exactly 0 in 5 of 5 steps.")
+    assert "None of the 3 causes known here explains it" in made.summary
+    assert not made.healthy and made.faults == []
+
+
+def test_the_number_is_that_of_the_catalogue() -> None:
+    made = diagnose(zeros())
+    if not made.faults and not made.expected:
+        assert f"None of the {len(catalogue())} causes" in made.summary
+
+
+def test_a_fault_is_named_with_its_line_and_the_others_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = judge(monkeypatch, zeros(), one=found(), two=found(confidence=0.8), three=found(Level.POSSIBLE))
+    assert made.summary.endswith("Likely cause: title of one (train.py:7). Also: two.")
+
+
+def test_a_fault_without_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert judge(monkeypatch, zeros(), one=found(line=None)).summary.endswith("Likely cause: title of one.")
+
+
+def test_an_expected_zero_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = judge(monkeypatch, zeros(), one=Expected("there is one class"))
+    assert made.summary == "The optimised loss is exactly 0 in 5 of 5 steps. This is expected: there is one class"
+
+
+def test_a_healthy_run_says_how_the_loss_went(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = judge(monkeypatch, falling(), one=None)
+    assert made.summary == "The loss is not zero: it went from 1 to 0.6 in 4 steps. No fault was found."
