@@ -97,12 +97,12 @@ class Tape:
             )
         )  # fmt: skip
 
-    def rows(self, inputs: NDArray[Any], target: NDArray[Any]) -> None:
+    def rows(self, inputs: NDArray[Any], target: NDArray[Any], gradient: bool = True) -> None:
         """Kept rows of one step: what the model was given and what the criterion compared with."""
         tick = self.now()
-        self.add(_sample(tick, self.step, "input", "input 0", inputs))
+        self.add(_sample(tick, self.step, "input", "input 0", inputs, gradient))
         tick = self.now()
-        self.add(_sample(tick, self.step, "target", "target", target))
+        self.add(_sample(tick, self.step, "target", "target", target, gradient))
 
     def updated(self, moved: bool, optimizer: int = 0) -> None:
         facts = e.ParameterFacts(0, 1.0, 1.0, 0.01 if moved else 0.0, moved, True)
@@ -131,7 +131,7 @@ def numbers(mean: float, deviation: float) -> e.TensorFacts:
     return e.TensorFacts([8, 1], "float32", mean=mean, deviation=deviation)
 
 
-def _sample(tick: int, step: int, role: str, name: str, values: NDArray[Any]) -> e.Sample:
+def _sample(tick: int, step: int, role: str, name: str, values: NDArray[Any], gradient: bool) -> e.Sample:
     kind = np.float32 if values.dtype.kind == "f" else np.int64
     stored = np.ascontiguousarray(values.astype(kind))
-    return e.Sample(tick, step, role, name, stored.dtype.name, list(stored.shape), stored.tobytes())
+    return e.Sample(tick, step, role, name, stored.dtype.name, list(stored.shape), stored.tobytes(), gradient)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from flatline.observe import measure
 from flatline.observe.schedule import Schedule
-from flatline.record.association import SIGNIFICANT, associate
+from flatline.record.association import SIGNIFICANT, associate, pairs
 from flatline.record.chance import entropy
 from flatline.record.matching import Match, match
 from flatline.record.printed import printed_losses, resolution
@@ -325,6 +325,15 @@ def test_a_printed_zero_is_right_for_a_loss_below_its_digits() -> None:
     assert match(printed_losses(recording)[0], recording).agrees is True
 
 
+def test_a_printed_zero_is_no_mistake_once_the_loss_is_small() -> None:
+    tape = Tape("log(text)\nloss.backward()")
+    for losses in ([0.7, 0.5], [0.02, 1e-5], [1e-5, 2e-5]):
+        tape.train(losses, line=2)
+        tape.prints("least loss 0.0000")
+    recording = tape.recording()
+    assert match(printed_losses(recording)[0], recording).agrees is not False
+
+
 def test_a_printed_zero_in_place_of_nan_is_a_mistake() -> None:
     tape = Tape("log(text)\nloss.backward()")
     tape.train([math.nan, math.nan], line=2)
@@ -472,6 +481,43 @@ def test_the_same_row_twice_counts_once() -> None:
         tape.rows(np.tile(inputs, (2, 1)), np.tile(target, 2))
     found = associate(tape.recording())
     assert found is not None and not found.found and found.rows == 60
+
+
+def test_the_score_is_that_of_rows_that_were_left_out() -> None:
+    """On noise no probe is better than chance, however well it would fit the rows it was made from."""
+    scores = []
+    for seed in range(30):
+        generator = np.random.default_rng(seed)
+        tape = Tape()
+        tape.rows(generator.standard_normal((100, 60)), coins(generator, 100))
+        found = associate(tape.recording())
+        assert found is not None
+        if found.method != "a single feature":
+            scores.append(found.score - found.baseline)
+    assert len(scores) > 10 and np.mean(scores) < 0.05
+
+
+def test_single_meetings_of_rare_values_hide_no_relation() -> None:
+    generator = np.random.default_rng(0)
+    inputs = np.exp(4 * generator.standard_normal((300, 40)))
+    inputs[:, 0] = generator.standard_normal(300)
+    target = (inputs[:, 0] > 0).astype(np.int64)
+    target[:8] = np.arange(2, 10)
+    tape = Tape()
+    tape.rows(inputs, target)
+    found = associate(tape.recording())
+    assert found is not None and found.found and found.method == "a single feature"
+
+
+def test_rows_of_an_evaluation_are_kept_apart() -> None:
+    generator = np.random.default_rng(0)
+    inputs = generator.standard_normal((100, 4))
+    tape = Tape()
+    tape.rows(inputs, (inputs[:, 0] > 0).astype(np.int64), gradient=False)
+    recording = tape.recording()
+    assert associate(recording) is None
+    kept = pairs(recording, evaluation=True)
+    assert kept is not None and len(kept[1]) == 100
 
 
 def test_too_few_or_constant_targets_are_not_tested() -> None:
