@@ -6,6 +6,7 @@ from flatline.causes.activations import activation_line
 from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
 from flatline.causes.case import REGRESSION, Case, number
 from flatline.observe.events import CriterionCall, TensorFacts
+from flatline.record.chance import is_squared_error
 
 # What an activation can give at most: its range is a fact of the function, not a measurement.
 _RANGE = {
@@ -145,6 +146,9 @@ class OutputActivationMismatch(Cause):
         limits = _RANGE.get(facts.origin)
         if limits is None or not math.isfinite(target.minimum):
             return None
+        if call.name == "expression" and not _distance(case, call):
+            # A formula need not pull its output to what stands beside it: advantages and masks are factors.
+            return None
         low, high = limits
         slack = 1e-6 * max(1.0, abs(target.minimum), abs(target.maximum))
         if target.minimum >= low - slack and target.maximum <= high + slack:
@@ -210,3 +214,13 @@ def outside(case: Case, low: float, high: float) -> float:
             total += rows.target.size
             beyond += int(((rows.target < low) | (rows.target > high)).sum())
     return beyond / total if total else 0.0
+
+
+def _distance(case: Case, call: CriterionCall) -> bool:
+    """Whether a loss written as a formula is a mean or sum of squared or absolute differences."""
+    backward = next((b for b in case.backwards if b.tick >= call.tick - 2 and b.step == call.step), None)
+    head = [name for name in backward.head[:5] if name not in ("Div", "Mul")] if backward is not None else []
+    absolute = len(head) > 2 and head[0] in ("Mean", "Sum") and head[1] == "Abs" and head[2].startswith(("Sub", "Rsub"))
+    root = [] if not head or head[0] != "Sqrt" else head[1:]
+    squared = is_squared_error(case.recording, call, scaled=True)
+    return squared or absolute or (len(root) > 2 and root[1] == "Pow" and root[2].startswith(("Sub", "Rsub")))

@@ -12,7 +12,7 @@ from flatline.observe.events import Printed, Update
 from flatline.record.source import SourceFile
 
 # A loss that cannot be negative and whose slope changes by at most L per unit of distance has g² <= 2 L v: at value 0
-# its gradient is 0. Training is stable for steps below 2 / L, and rates below 1e-4 are rare: L above 1e4 is no such loss.
+# its gradient is 0. Training is stable for rates below 2 / L, and rates below 1e-4 are rare: L is seldom above 1e4.
 CURVATURE = 1e4
 # Rounding: a mean of terms of size 1 in float32 is 0 within a few times 2^-24.
 ROUNDING = 1e-6
