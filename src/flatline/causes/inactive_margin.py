@@ -54,7 +54,7 @@ class InactiveMargin(Cause):
     title = "every pair already keeps the margin, so the loss and its gradient are 0"
 
     def decide(self, case: Case) -> Decision | None:
-        hinges = [(b, self._hinge(b)) for b in case.backwards]
+        hinges = [(b, hinge_of(b)) for b in case.backwards]
         seen = [(b, hinge) for b, hinge in hinges if hinge is not None]
         named = case.main_call is not None and case.main_call.name in MARGINS
         if case.curve is None or not (seen or named):
@@ -98,19 +98,6 @@ class InactiveMargin(Cause):
         )
 
     @staticmethod
-    def _hinge(backward: Backward) -> Activation | None:
-        """The hinge that the loss is a mean or sum of, when its terms are differences."""
-        head = backward.head
-        position = next((i for i, name in enumerate(head[:4]) if name in ("Relu", "ClampMin", "ClampBackward1")), -1)
-        if position < 1 or not head[0].startswith(("Mean", "Sum", "Div")) or len(head) <= position + 1:
-            return None
-        under = head[position + 1 : position + 4]
-        if not any(name.startswith(("Sub", "Rsub", "Add")) for name in under):
-            return None
-        kinds = ("relu", "clamp_min", "clamp")
-        return next((a for a in backward.activations if a.kind in kinds and a.depth == 1), None)
-
-    @staticmethod
     def _terms(case: Case, seen: list[tuple[Backward, Activation]]) -> int:
         """How many pairs were judged before the weights moved, and while the loss was 0, in the measured steps."""
         if seen:
@@ -125,3 +112,16 @@ class InactiveMargin(Cause):
         if main is not None and main.built is not None:
             return case.recording.line(main.built)
         return case.criterion_line
+
+
+def hinge_of(backward: Backward) -> Activation | None:
+    """The hinge that the loss is a mean or sum of, when its terms are differences."""
+    head = backward.head
+    position = next((i for i, name in enumerate(head[:4]) if name in ("Relu", "ClampMin", "ClampBackward1")), -1)
+    if position < 1 or not head[0].startswith(("Mean", "Sum", "Div")) or len(head) <= position + 1:
+        return None
+    under = head[position + 1 : position + 4]
+    if not any(name.startswith(("Sub", "Rsub", "Add")) for name in under):
+        return None
+    kinds = ("relu", "clamp_min", "clamp")
+    return next((a for a in backward.activations if a.kind in kinds and a.depth == 1), None)

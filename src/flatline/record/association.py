@@ -96,7 +96,7 @@ def pairs(recording: Recording, evaluation: bool = False) -> tuple[Floats, NDArr
         return None
     x, y = np.concatenate(kept_inputs)[:MOST_ROWS], np.concatenate(kept_targets)[:MOST_ROWS]
     good = np.isfinite(x).all(1) & np.isfinite(y.astype(float)) & ((y != IGNORED) | (y.dtype.kind != "i"))
-    return (_features(x[good]), y[good]) if good.any() else None
+    return (features(x[good]), y[good]) if good.any() else None
 
 
 def associate(recording: Recording) -> Association | None:
@@ -211,7 +211,7 @@ def _labels(y: NDArray[Any]) -> NDArray[Any] | None:
     return y if y.ndim == 1 else None
 
 
-def _features(x: NDArray[Any]) -> Floats:
+def features(x: NDArray[Any]) -> Floats:
     if x.dtype.kind != "i":
         x = x.astype(np.float64)
         # Textures show in no single pixel: a few summaries of each row stand beside the values themselves.
