@@ -72,12 +72,16 @@ class AnswerVisible(Cause):
         causal = max(look.seen) <= look.position
         evidence = [
             Evidence(
-                f"targets equal to the input {copy.shift} places on" if copy.shift else "targets equal to the input at the "
-                "same place", f"{copy.share:.1%} of {copy.tokens}", f"{copy.expected:.0%} by accident",
+                f"targets equal to the input {copy.shift} places on"
+                if copy.shift
+                else "targets equal to the input at the same place",
+                f"{copy.share:.1%} of {copy.tokens}",
+                f"{copy.expected:.0%} by accident",
             ),
             Evidence(
                 f"input places on which output {look.position} of {look.length} depends",
-                f"{min(look.seen)} to {max(look.seen)}", f"none beyond {look.position + copy.shift - 1}",
+                f"{min(look.seen)} to {max(look.seen)}",
+                f"none beyond {look.position + copy.shift - 1}",
             ),
         ]
         if not sees:
@@ -87,7 +91,10 @@ class AnswerVisible(Cause):
             )
         if copy.shift:
             return Found(
-                Level.LIKELY, 0.98, mixing_line(case) or case.criterion_line, evidence,
+                Level.LIKELY,
+                0.98,
+                mixing_line(case) or case.criterion_line,
+                evidence,
                 "Let each position look back only: give the attention a causal mask, make recurrent layers "
                 "one-directional, pad convolutions on the left.",
             )
@@ -96,7 +103,10 @@ class AnswerVisible(Cause):
     @staticmethod
     def _same_place(case: Case, copy: Copies, causal: bool, evidence: list[Evidence]) -> Decision:
         return Found(
-            Level.LIKELY if causal else Level.POSSIBLE, 0.97 if causal else 0.4, case.criterion_line, evidence,
+            Level.LIKELY if causal else Level.POSSIBLE,
+            0.97 if causal else 0.4,
+            case.criterion_line,
+            evidence,
             "Ask for the next token: compare the outputs without the last one with the tokens without the first, "
             "logits[:, :-1] with tokens[:, 1:].",
         )
@@ -112,11 +122,16 @@ class AnswerVisible(Cause):
             if len(columns):
                 lines = [line for line in (target_line(case), *input_lines(case)[-1:]) if line is not None]
                 return Found(
-                    Level.LIKELY, 0.98, _sliced(case, lines),
+                    Level.LIKELY,
+                    0.98,
+                    _sliced(case, lines),
                     [
                         Evidence("rows that continue in another row", "the inputs are windows over one series"),
-                        Evidence(f"target equal to number {columns[0] + 1} of {x.shape[1]} in its own window",
-                                 f"in all of {len(y)} rows", "in none: the target comes after the window"),
+                        Evidence(
+                            f"target equal to number {columns[0] + 1} of {x.shape[1]} in its own window",
+                            f"in all of {len(y)} rows",
+                            "in none: the target comes after the window",
+                        ),
                     ],
                     f"Let the target be what follows the window: its index is {x.shape[1] - int(columns[0])} too small.",
                 )
@@ -127,7 +142,9 @@ class AnswerVisible(Cause):
         if found is None:
             return None
         return Found(
-            Level.LIKELY, 0.95, split_line(case, found),
+            Level.LIKELY,
+            0.95,
+            split_line(case, found),
             [
                 Evidence("evaluated rows that were trained on", f"{found.shared} of {found.rows}", "0"),
                 Evidence("rows in the training part, and repetitions among them", f"{found.trained}, {found.repeated}"),
@@ -165,8 +182,13 @@ def mixing_line(case: Case) -> Line | None:
 
 
 def _told(call: ast.Call) -> bool:
-    return any(k.arg is not None and any(word in k.arg for word in _CAUSAL) and k.arg != "key_padding_mask"
-               and not (isinstance(k.value, ast.Constant) and not k.value.value) for k in call.keywords)
+    return any(
+        k.arg is not None
+        and any(word in k.arg for word in _CAUSAL)
+        and k.arg != "key_padding_mask"
+        and not (isinstance(k.value, ast.Constant) and not k.value.value)
+        for k in call.keywords
+    )
 
 
 def _sliced(case: Case, lines: list[Line]) -> Line | None:

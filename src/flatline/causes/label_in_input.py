@@ -83,7 +83,8 @@ class LabelInInput(Cause):
         names = ", ".join(map(str, leak.columns[:6])) + (", …" if len(leak.columns) > 6 else "")
         evidence = [
             Evidence(
-                f"input columns {names} of {leak.table.x.shape[1]} (of {len(leak.table.y)} rows)", leak.how,
+                f"input columns {names} of {leak.table.x.shape[1]} (of {len(leak.table.y)} rows)",
+                leak.how,
                 "no column follows the label exactly",
             ),
             Evidence("chance of that by accident", f"below {max(leak.chance, 1e-300):.1g}"),
@@ -91,12 +92,18 @@ class LabelInInput(Cause):
         if left is not None and natural:
             what = "accuracy" if left.classification else "R²"
             evidence.append(
-                Evidence("the other columns alone", f"{what} {left.score:.2f} (a constant: {left.baseline:.2f})",
-                         "what honest inputs give")
+                Evidence(
+                    "the other columns alone",
+                    f"{what} {left.score:.2f} (a constant: {left.baseline:.2f})",
+                    "what honest inputs give",
+                )
             )
         sure = natural and leak.whole
         return Found(
-            Level.LIKELY if sure else Level.POSSIBLE, 0.97 if sure else 0.5, leak_line(case), evidence,
+            Level.LIKELY if sure else Level.POSSIBLE,
+            0.97 if sure else 0.5,
+            leak_line(case),
+            evidence,
             f"Leave input column {names} out where the inputs are put together, and look at the score again.",
         )
 
@@ -174,8 +181,10 @@ def leak_line(case: Case) -> Line | None:
             name = ast.unparse(node.targets[0].value)
             function = source.function_around(line.line)
             writes = [
-                s.lineno for s in source.assignments(name)
-                if isinstance(s, ast.Assign) and isinstance(s.targets[0], ast.Subscript)
+                s.lineno
+                for s in source.assignments(name)
+                if isinstance(s, ast.Assign)
+                and isinstance(s.targets[0], ast.Subscript)
                 and source.function_around(s.lineno) is function
             ]
             return source.line(min(writes, default=line.line))
