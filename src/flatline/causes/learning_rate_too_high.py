@@ -49,7 +49,9 @@ class LearningRateTooHigh(Cause):
             return None
         rate = self._rate(case)
         ratio = float(np.median(case.update_ratios[:FIRST])) if case.update_ratios else math.nan
-        largest = max((r for r in case.update_ratios[:FIRST] if math.isfinite(r)), default=math.nan)
+        # Weights that start at 0 are after k equal steps no larger than k of them: the first ten say nothing.
+        grown = int(1 / UPDATE_RATIO) if len(case.update_ratios) < len(case.updates) else 0
+        largest = max((r for r in case.update_ratios[grown:FIRST] if math.isfinite(r)), default=math.nan)
         values = case.curve.values
         evidence = [
             Evidence("learning rate", number(rate) if rate is not None else "not seen"),
@@ -68,6 +70,9 @@ class LearningRateTooHigh(Cause):
             level = Level.LIKELY if fast else Level.POSSIBLE
             evidence.append(Evidence("greatest loss over first loss", f"{rise:.3g}", "1"))
             return Found(level, 0.93 if fast else 0.5, case.rate_line, evidence, fix)
+        if len(values) > FIRST and bool(np.all(np.diff(values) <= 1e-6 * np.abs(values[:-1]))):
+            # Short enough steps lower the loss; so one that never rises shows no overshoot.
+            return RuledOut("the loss never rises from one step to the next")
         if largest > UPDATE_RATIO and case.has("chance-plateau") and len(values) > FIRST:
             return Found(Level.LIKELY, 0.85, case.rate_line, evidence, fix)
         bounce = self._bounce(case)
