@@ -163,8 +163,10 @@ class Case:
         """Whether most steps were taken with the gradients of the step before still in theirs."""
         steps = [u.stale for u in self.updates if u.optimizer >= 0]
         by_hand: dict[int, bool] = {}
+        # Gradients that are added up before the weights are moved by hand are not stale.
+        moved = {u.step for u in self.updates if u.optimizer < 0 and any(p.moved for p in u.parameters)}
         for backward in self.backwards:
-            if backward.step > 0 and not self.recording.optimizers:
+            if backward.step - 1 in moved and not self.recording.optimizers:
                 by_hand.setdefault(backward.step, backward.stale)
         seen = [*steps, *by_hand.values()]
         # The first measured step of a stretch cannot be judged, so somewhat less than all is all.

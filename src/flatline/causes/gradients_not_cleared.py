@@ -36,7 +36,9 @@ class GradientsNotCleared(Cause):
 
     def decide(self, case: Case) -> Decision | None:
         after: list[Update | Backward] = [u for u in case.updates if u.optimizer >= 0]
-        after = after or [b for b in case.backwards if b.step > 0]
+        if not after:
+            moved = {u.step for u in case.updates if any(p.moved for p in u.parameters)}
+            after = [b for b in case.backwards if b.step - 1 in moved]
         if len(after) < 2 or not case.moves:
             return None
         stale = sum(item.stale for item in after)

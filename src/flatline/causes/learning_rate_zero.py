@@ -4,7 +4,7 @@ import ast
 
 from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
 from flatline.causes.case import Case, number
-from flatline.observe.events import LearningRate
+from flatline.observe.events import LearningRate, Update
 from flatline.record.reader import Line
 from flatline.record.source import SourceFile, update_line
 
@@ -13,6 +13,7 @@ SHARE = 0.5
 # The epsilon of float32: an update of this rate times a gradient of order 1 is lost in a weight of order 1. Weights that
 # stand still at a larger rate have arrived, or stand still for another reason.
 TOO_SMALL = 1.2e-7
+CHANCE = 1e-3
 
 
 class LearningRateZero(Cause):
@@ -71,6 +72,8 @@ class LearningRateZero(Cause):
         first = next((u.step for u in still if all(v in still for v in updates if v.step >= u.step)), None)
         moving = next((u.step for u in updates if u not in still), steps)
         share = max((steps - first) / steps if first is not None else 0.0, moving / steps)
+        if not case.recording.optimizers and not self._stopped(case, still, first):
+            return None
         rates = [r for record in case.recording.all(LearningRate) for r in record.rates]
         least = min(rates, default=0.0)
         if share < SHARE or least > TOO_SMALL:
@@ -93,6 +96,19 @@ class LearningRateZero(Cause):
             "Print the learning rate at each step; step an epoch schedule once an epoch, and check gamma and divisions.",
         )
 
+    @staticmethod
+    def _stopped(case: Case, still: list[Update], first: int | None) -> bool:
+        """Without a rate to read: whether the weights stopped for good, and not because they had arrived, nor between
+        two updates that gather several gradients each."""
+        if case.has("near-zero-loss", "zero-loss"):
+            return False
+        if len(still) == len(case.updates):
+            return True
+        before = [u for u in case.updates if first is not None and u.step < first]
+        moving = sum(u not in still for u in before) / len(before) if before else 0.0
+        # The chance that all later samples fall between two updates.
+        return first is not None and (1 - moving) ** sum(u.step >= first for u in still) < CHANCE
+
     def _line(self, case: Case) -> Line | None:
         recording = case.recording
         for file in recording.sources:
@@ -113,7 +129,22 @@ class LearningRateZero(Cause):
                 if made and name in by_hand.source:
                     return source.line(made[-1].lineno)
             return by_hand
-        return case.optimizer_line
+        return self._given(case) or case.optimizer_line
+
+    @staticmethod
+    def _given(case: Case) -> Line | None:
+        """Where the name that is passed as the rate was given its value."""
+        made = case.optimizer_line
+        if made is None:
+            return None
+        source = SourceFile(case.recording, made.file)
+        for node in source.nodes():
+            if isinstance(node, ast.Call) and node.lineno <= made.line <= (node.end_lineno or node.lineno):
+                given = [k.value for k in node.keywords if k.arg == "lr"]
+                statements = source.assignments(ast.unparse(given[0])) if given else []
+                if statements:
+                    return source.line(statements[-1].lineno)
+        return None
 
 
 def only_calls(case: Case, method: str, receiver: str) -> Line | None:
