@@ -8,7 +8,7 @@ import numpy as np
 from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
 from flatline.causes.case import Case, number
 from flatline.causes.constant_targets import target_line
-from flatline.causes.inputs import input_line, input_lines, model_argument
+from flatline.causes.inputs import assembled_line, input_line, input_lines, model_argument
 from flatline.observe.events import EpochStarted, Forward, LoaderSeen
 from flatline.record.association import features, relation
 from flatline.record.kept import FEWEST_ROWS, label, sliding
@@ -225,10 +225,15 @@ def constant_line(case: Case) -> Line | None:
         lines = lines or made_at(recording, recording.line(forward.place),
                                  model_argument(recording, recording.line(forward.place)))
     for line in lines:
+        if any(whole in line.source for whole in ("//", "astype(", ".int()", ".long()")):
+            return line
+    for line in lines:
         source = SourceFile(recording, line.file)
         function = source.function_around(line.line)
         for name in ("zeros_like", "zeros", "empty_like", "empty", "astype", "int", "long"):
             for call in source.calls_of(name):
                 if function is not None and function.lineno <= call.lineno <= (function.end_lineno or 0):
                     return source.line(call.lineno)
+    if len(lines) == 1:
+        return assembled_line(case)
     return lines[0] if lines else input_line(case)
