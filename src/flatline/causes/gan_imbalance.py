@@ -9,7 +9,7 @@ import numpy as np
 from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
 from flatline.causes.case import BINARY, Case, number
 from flatline.causes.inputs import model_argument
-from flatline.observe.events import Backward, CriterionCall, Forward, LearningRate
+from flatline.observe.events import Backward, CriterionCall, Forward, LearningRate, StepCount
 from flatline.record.provenance import made_at
 from flatline.record.reader import Curve, Line
 from flatline.record.source import SourceFile, enclosing_calls
@@ -183,9 +183,11 @@ def adversaries(case: Case) -> tuple[Side, Side] | None:
         waiting = [b for b in waiting if b.tick > update.tick]
         if side is not None:
             side.backwards += before
-            side.steps += 1
             for backward in before:
                 side.reached |= set(backward.reached)
+    for count in case.recording.all(StepCount):
+        if count.optimizer in sides:
+            sides[count.optimizer].steps = count.steps
     one, two = (sides[n] for n in sorted(set(order)))
     for side in (one, two):
         places = {b.place for b in side.backwards}
