@@ -1,0 +1,83 @@
+"""What goes on between the layers: units that are copies of each other, gradients that fade, classes and their axis.
+
+Asked just before the program's backward, on sampled steps.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from flatline.observe import axes, graph, measure, signal
+from flatline.observe.events import Alike, ClassAxes, Signal
+from flatline.observe.registry import Registry
+from flatline.observe.session import Session
+
+# The gradient is followed through the layers at the first backward, and once more when the first steps are taken.
+LATER_LOOK = 10
+MOST_COMPARED = 64
+MOST_ELEMENTS = 1 << 22
+
+
+class InnerProbe:
+    """Looks at the graph and its weights on sampled steps."""
+
+    def __init__(self, session: Session, registry: Registry) -> None:
+        self._session = session
+        self._registry = registry
+        self._looks = 0
+        self._axes = 0
+        # Weights whose units were all copies of each other at the first backward; None before it.
+        self._alike: list[torch.Tensor] | None = None
+        self.look = session.guarded("inner", self._observe)
+
+    def _observe(self, tensors: Any, hooked: bool) -> None:
+        session = self._session
+        loss = tensors[0] if isinstance(tensors, (tuple, list)) and tensors else tensors
+        if not session.sampled or not isinstance(loss, torch.Tensor) or loss.grad_fn is None or not measure.ordinary():
+            return
+        if loss.numel() != 1 or not measure.readable(loss):
+            return
+        self._compare(loss)
+        if session.checkpointing:
+            return
+        if self._axes < 2:
+            self._axes += 1
+            found = axes.class_axes(loss.grad_fn)
+            if found is not None:
+                session.emit(
+                    ClassAxes(session.now(), session.step, found.picked, found.normalised, found.shape, found.how)
+                )
+        due = self._looks == 0 or (self._looks == 1 and session.step >= LATER_LOOK)
+        if due and not hooked and not torch.is_anomaly_enabled():
+            self._looks += 1
+            passed = signal.signal(loss)
+            if passed is not None:
+                session.emit(Signal(session.now(), session.step, passed.depths, passed.gradients, passed.spreads))
+
+    def _compare(self, loss: torch.Tensor) -> None:
+        """Units that start as copies of each other are compared again at every measured step."""
+        session = self._session
+        if self._alike is None:
+            leaves = graph.walk(loss.grad_fn, measure_activations=False).leaves
+            self._alike = [p for p in leaves if _comparable(p) and 0.0 in _differences(p)][:MOST_COMPARED]
+        for parameter in self._alike:
+            rows, columns = _differences(parameter)
+            number = self._registry.parameter(parameter)
+            session.emit(Alike(session.now(), session.step, number, list(parameter.shape), rows, columns))
+
+
+def _comparable(parameter: torch.Tensor) -> bool:
+    return measure.readable(parameter) and parameter.dim() >= 2 and 4 <= parameter.numel() <= MOST_ELEMENTS
+
+
+def _differences(parameter: torch.Tensor) -> tuple[float, float]:
+    """How far slices along the first and the second dimension differ from their first, as a share of the largest
+    weight; 1 where there is only one slice."""
+    with torch.no_grad():
+        values = parameter.detach()
+        scale = max(float(values.abs().max()), 1e-30)
+        rows = float((values - values[:1]).abs().max()) / scale if values.shape[0] > 1 else 1.0
+        columns = float((values - values[:, :1]).abs().max()) / scale if values.shape[1] > 1 else 1.0
+        return rows, columns
