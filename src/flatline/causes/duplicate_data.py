@@ -15,6 +15,8 @@ from flatline.record.source import SourceFile
 FEWEST_ROWS = 8
 # On average each row stands twice in one batch, and no batch brought others: by counting pigeonholes, not by chance.
 COPIES = 2
+# Rows of fewer whole numbers (the states of a game, corners of a cube) are few by nature.
+MANY_COLUMNS = 8
 _REPEATING = ("repeat", "tile", "expand", "full", "seed", "default_rng", "RandomState", "manual_seed")
 
 
@@ -27,6 +29,7 @@ class Repeats:
     steps: int
     total: int
     continuous: bool
+    columns: int
 
 
 class DuplicateData(Cause):
@@ -65,6 +68,8 @@ class DuplicateData(Cause):
             return None
         if COPIES * found.distinct > found.batch:
             return RuledOut(f"{found.distinct} different rows in {found.steps} measured steps of up to {found.batch}")
+        if not found.continuous and found.columns < MANY_COLUMNS:
+            return RuledOut(f"{found.distinct} different rows of few whole numbers: they may well be all there are")
         sure = found.continuous
         return Found(
             Level.LIKELY if sure else Level.POSSIBLE, 0.98 if sure else 0.4, repeating_line(case),
@@ -85,6 +90,7 @@ def repeats(case: Case) -> Repeats | None:
     batch = steps = total = 0
     fractions = False
     inputs: set[int] = set()
+    columns = 0
     for rows in case.recording.rows:
         if not rows.gradient or not rows.inputs or not len(rows.inputs[0]):
             continue
@@ -95,11 +101,12 @@ def repeats(case: Case) -> Repeats | None:
         seen.update(keys(*beside).tolist())
         inputs.update(keys(*beside[:-1] or beside).tolist())
         batch, steps, total = max(batch, size), steps + 1, total + size
+        columns = max(columns, rows.inputs[0][0].size)
         fractions = fractions or continuous(rows.inputs[0])
     # Equal inputs with targets that differ are another fault: the inputs hold nothing.
     if batch < FEWEST_ROWS or not steps or len(inputs) == 1 < len(seen):
         return None
-    return Repeats(len(seen), batch, steps, total, fractions)
+    return Repeats(len(seen), batch, steps, total, fractions, columns)
 
 
 def repeating_line(case: Case) -> Line | None:

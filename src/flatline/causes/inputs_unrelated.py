@@ -9,9 +9,9 @@ from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledO
 from flatline.causes.case import Case, number
 from flatline.causes.constant_targets import target_line
 from flatline.causes.inputs import assembled_line, input_line, input_lines, model_argument
-from flatline.observe.events import EpochStarted, Forward, LoaderSeen
+from flatline.observe.events import EpochStarted, Forward, HalfOverflow, LoaderSeen
 from flatline.record.association import features, relation
-from flatline.record.kept import FEWEST_ROWS, label, sliding
+from flatline.record.kept import FEWEST_ROWS, keys, label, sliding
 from flatline.record.provenance import made_at
 from flatline.record.reader import Floats, Line
 from flatline.record.source import SourceFile
@@ -86,6 +86,8 @@ class InputsUnrelated(Cause):
                 if x.shape[1:] != first.shape[1:] or not np.array_equal(x, np.broadcast_to(first, x.shape)):
                     return None
         targets = [t for t in (r.target for r in rows) if t is not None]
+        if case.recording.all(HalfOverflow):
+            return RuledOut("the inputs are constant because numbers behind them left the range of half precision")
         values = np.concatenate([t.reshape(-1) for t in targets])
         labels = [y for y in (label(t) for t in targets) if y is not None]
         if not labels or len(np.unique(np.concatenate(labels))) < 2:
@@ -170,10 +172,17 @@ class InputsUnrelated(Cause):
 
 
 def _in_order(case: Case) -> tuple[Floats, Floats] | None:
+    """The first rows as they came, until one comes again: a row that is there twice predicts its own target, whatever
+    the shift."""
     xs, ys = [], []
+    seen: set[int] = set()
     for rows in case.recording.rows:
         y = label(rows.target) if rows.target is not None and rows.gradient and rows.inputs else None
         if y is not None and rows.inputs[0].ndim >= 2 and len(rows.inputs[0]) == len(y):
+            here = set(keys(rows.inputs[0]).tolist())
+            if len(here) < len(y) or here & seen:
+                break
+            seen |= here
             xs.append(rows.inputs[0].reshape(len(y), -1))
             ys.append(y)
             if sum(map(len, ys)) >= 800:
