@@ -88,7 +88,12 @@ class DeadRelu(Cause):
             first, count = last.step, 0
             for backward in reversed(backwards):
                 same = backward.activations[index] if index < len(backward.activations) else None
-                if same is None or same.kind != "relu" or same.saturated != 1.0 or same.shape[1:] != activation.shape[1:]:
+                if (
+                    same is None
+                    or same.kind != "relu"
+                    or same.saturated != 1.0
+                    or same.shape[1:] != activation.shape[1:]
+                ):
                     break
                 first, count = backward.step, count + 1
             if count >= FEWEST:

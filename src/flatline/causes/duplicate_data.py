@@ -72,12 +72,20 @@ class DuplicateData(Cause):
             return RuledOut(f"{found.distinct} different rows of few whole numbers: they may well be all there are")
         sure = found.continuous
         return Found(
-            Level.LIKELY if sure else Level.POSSIBLE, 0.98 if sure else 0.4, repeating_line(case),
+            Level.LIKELY if sure else Level.POSSIBLE,
+            0.98 if sure else 0.4,
+            repeating_line(case),
             [
-                Evidence("different rows in all measured steps", f"{found.distinct} of {found.total}",
-                         "several batches of them"),
-                Evidence("rows in one step", f"{found.batch}, each {found.batch / found.distinct:.0f} times on average",
-                         "each once"),
+                Evidence(
+                    "different rows in all measured steps",
+                    f"{found.distinct} of {found.total}",
+                    "several batches of them",
+                ),
+                Evidence(
+                    "rows in one step",
+                    f"{found.batch}, each {found.batch / found.distinct:.0f} times on average",
+                    "each once",
+                ),
             ],
             f"Find why only {found.distinct} sample{'s' if found.distinct > 1 else ''} reach the model: print the index "
             "and the first numbers of the first samples.",

@@ -72,16 +72,27 @@ class EosMasked(Cause):
                 return RuledOut(f"token {found.token} fills the rows, and {found.counted} of it count in the loss")
             common = found.last.most_common(1)[0][1] / found.rows
             if found.filled < found.rows or common > MOST_SAME or len(found.last) < FEWEST_LAST:
-                return RuledOut("the last tokens that count are " + (
-                    f"mostly the same ({common:.0%})" if common > MOST_SAME else "followed by no filling in some rows"
-                ))
+                return RuledOut(
+                    "the last tokens that count are "
+                    + (
+                        f"mostly the same ({common:.0%})"
+                        if common > MOST_SAME
+                        else "followed by no filling in some rows"
+                    )
+                )
             named = any(_END.search(text) for text in case.recording.sources.values())
             return Found(
-                Level.LIKELY if named else Level.POSSIBLE, 0.95 if named else 0.5, mask_line(case, found.token),
+                Level.LIKELY if named else Level.POSSIBLE,
+                0.95 if named else 0.5,
+                mask_line(case, found.token),
                 [
-                    Evidence(f"rows that end in token {found.token}", f"all {found.rows}, the longest of each batch too"),
+                    Evidence(
+                        f"rows that end in token {found.token}", f"all {found.rows}, the longest of each batch too"
+                    ),
                     Evidence(f"targets {found.token} that count in the loss", "0", "one in each row"),
-                    Evidence("last token that counts", f"{len(found.last)} different ones", "the end token in each row"),
+                    Evidence(
+                        "last token that counts", f"{len(found.last)} different ones", "the end token in each row"
+                    ),
                 ],
                 "Let the first end token of each row count: mask what comes after it by position, or give the padding a "
                 "token of its own.",

@@ -78,7 +78,11 @@ class ExplodingGradient(Cause):
             return case.chance.value
         # A formula of squares that is not known as one: the targets' own variance is the scale.
         main = case.main_call
-        if main is None or main.target is None or main.name not in ("expression", "smooth_l1_loss", "huber_loss", "l1_loss"):
+        if (
+            main is None
+            or main.target is None
+            or main.name not in ("expression", "smooth_l1_loss", "huber_loss", "l1_loss")
+        ):
             return None
         deviation = main.target.deviation
         return deviation**2 if main.name == "expression" else deviation

@@ -88,11 +88,17 @@ class GanImbalance(Cause):
         rises = len(values) > 4 and float(np.mean(values[-len(values) // 5 :])) > 2 * float(values[0])
         sure = rises or opposed(case)
         return Found(
-            Level.LIKELY if sure else Level.POSSIBLE, 0.98 if sure else 0.5, case.recording.line(seen.place),
+            Level.LIKELY if sure else Level.POSSIBLE,
+            0.98 if sure else 0.5,
+            case.recording.line(seen.place),
             [
-                Evidence("parameters of the discriminator in the generator's optimizer", f"{shared} of {len(d.owned)}", "0"),
-                Evidence("discriminator's loss, first and last",
-                         f"{number(float(values[0]))} and {number(float(values[-1]))}" if len(values) else "not seen"),
+                Evidence(
+                    "parameters of the discriminator in the generator's optimizer", f"{shared} of {len(d.owned)}", "0"
+                ),
+                Evidence(
+                    "discriminator's loss, first and last",
+                    f"{number(float(values[0]))} and {number(float(values[-1]))}" if len(values) else "not seen",
+                ),
             ],
             "Give this optimizer the generator's parameters only: now each of its steps teaches the discriminator that "
             "made samples are real.",
@@ -120,9 +126,7 @@ class GanImbalance(Cause):
     @staticmethod
     def _outside(case: Case, g: Side, d: Side) -> tuple[Line | None, Evidence, str] | None:
         """Real samples beyond what the generator's last activation can give."""
-        made = [
-            (a.kind, a.shape) for b in g.backwards[:1] for a in b.activations if a.kind in _BOUNDS
-        ]
+        made = [(a.kind, a.shape) for b in g.backwards[:1] for a in b.activations if a.kind in _BOUNDS]
         for forward in case.recording.all(Forward):
             if not set(forward.called) & d.owned or not forward.inputs or set(forward.called) & (g.owned - d.owned):
                 continue
@@ -135,8 +139,11 @@ class GanImbalance(Cause):
                     lines = made_at(case.recording, here, model_argument(case.recording, here))
                     return (
                         lines[-1] if lines else here,
-                        Evidence("real samples", f"from {number(facts.minimum)} to {number(facts.maximum)}",
-                                 f"what the generator's {kind} can give: {low:g} to {high:g}"),
+                        Evidence(
+                            "real samples",
+                            f"from {number(facts.minimum)} to {number(facts.maximum)}",
+                            f"what the generator's {kind} can give: {low:g} to {high:g}",
+                        ),
                         f"Scale the real samples to the range {low:g} to {high:g} of the generator's {kind}.",
                     )
         return None
@@ -194,8 +201,14 @@ def adversaries(case: Case) -> tuple[Side, Side] | None:
         side.curve = next((c for c in case.recording.optimised if c.place in places), None)
     for g, d in ((one, two), (two, one)):
         own = g.owned - d.owned
-        if own and d.owned and len(g.reached & d.owned) >= 0.9 * len(d.owned) and own & g.reached \
-                and not own & d.reached and d.owned & d.reached:
+        if (
+            own
+            and d.owned
+            and len(g.reached & d.owned) >= 0.9 * len(d.owned)
+            and own & g.reached
+            and not own & d.reached
+            and d.owned & d.reached
+        ):
             return g, d
     return None
 

@@ -62,8 +62,11 @@ def assembled_line(case: Case) -> Line | None:
             break
         name = _only_name(case.recording, line)
         before = [
-            s for s in SourceFile(case.recording, line.file).assignments(name or "") if s.lineno < line.line
-            and isinstance(s, ast.Assign) and not isinstance(s.targets[0], (ast.Tuple, ast.Subscript))
+            s
+            for s in SourceFile(case.recording, line.file).assignments(name or "")
+            if s.lineno < line.line
+            and isinstance(s, ast.Assign)
+            and not isinstance(s.targets[0], (ast.Tuple, ast.Subscript))
         ]
         if not before:
             break
@@ -83,12 +86,17 @@ def _only_name(recording: Recording, line: Line) -> str | None:
                 return None
             methods = {id(n.func) for n in ast.walk(node.value) if isinstance(n, ast.Call)}
             if any(
-                isinstance(n, ast.Attribute) and id(n) not in methods and isinstance(n.value, ast.Name)
-                and n.value.id not in _LIBRARIES for n in ast.walk(node.value)
+                isinstance(n, ast.Attribute)
+                and id(n) not in methods
+                and isinstance(n.value, ast.Name)
+                and n.value.id not in _LIBRARIES
+                for n in ast.walk(node.value)
             ):
                 # ``d.images`` is taken out of a loaded data set: the way ends here.
                 return None
-            called = {n.func.id for n in ast.walk(node.value) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
+            called = {
+                n.func.id for n in ast.walk(node.value) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)
+            }
             names = {n.id for n in ast.walk(node.value) if isinstance(n, ast.Name)} - called - set(_LIBRARIES)
             sliced = any(isinstance(n, ast.Slice) for n in ast.walk(node.value))
             return names.pop() if len(names) == 1 and not sliced else None

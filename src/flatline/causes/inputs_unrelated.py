@@ -93,10 +93,15 @@ class InputsUnrelated(Cause):
         if not labels or len(np.unique(np.concatenate(labels))) < 2:
             return None
         return Found(
-            Level.LIKELY, 0.98, constant_line(case),
+            Level.LIKELY,
+            0.98,
+            constant_line(case),
             [
-                Evidence(f"spread of the inputs over {total} rows", f"0; every number is between {first.min():.4g} and "
-                         f"{first.max():.4g}, the same in each row", "rows differ"),
+                Evidence(
+                    f"spread of the inputs over {total} rows",
+                    f"0; every number is between {first.min():.4g} and {first.max():.4g}, the same in each row",
+                    "rows differ",
+                ),
                 Evidence("distinct targets", str(len(np.unique(values)))),
             ],
             "The inputs are the same for every sample: print them after each step of preprocessing. A division in whole "
@@ -117,9 +122,17 @@ class InputsUnrelated(Cause):
             if len(loaders) == 2 and len(sizes) == 1:
                 lines = [recording.line(shuffled[x].place) for x in sorted(loaders)]
                 return Found(
-                    Level.LIKELY, 0.95, lines[-1],
-                    [*evidence, Evidence("loaders read side by side", f"2 of {sizes.pop()} samples, each with its own "
-                                         "random order", "one order for both")],
+                    Level.LIKELY,
+                    0.95,
+                    lines[-1],
+                    [
+                        *evidence,
+                        Evidence(
+                            "loaders read side by side",
+                            f"2 of {sizes.pop()} samples, each with its own random order",
+                            "one order for both",
+                        ),
+                    ],
                     "Put inputs and targets into one data set, so that one order draws both; or do not shuffle.",
                     related=[line for line in lines[:-1] if line is not None],
                 )
@@ -140,9 +153,17 @@ class InputsUnrelated(Cause):
         if not own or not other:
             return None
         return Found(
-            Level.LIKELY, 0.95, other[-1],
-            [*evidence, Evidence("random orders drawn on the way to the loss", f"one for the inputs (line {own[-1].line}), "
-                                 f"another for the targets (line {other[-1].line})", "one for both")],
+            Level.LIKELY,
+            0.95,
+            other[-1],
+            [
+                *evidence,
+                Evidence(
+                    "random orders drawn on the way to the loss",
+                    f"one for the inputs (line {own[-1].line}), another for the targets (line {other[-1].line})",
+                    "one for both",
+                ),
+            ],
             "Draw one order, and index inputs and targets with it.",
             related=[own[-1]],
         )
@@ -163,9 +184,16 @@ class InputsUnrelated(Cause):
             if found is not None and len(SHIFTS) * found.p < CHANCE:
                 # In a series of times the next target may depend on this row and nothing on what is to come.
                 return Found(
-                    Level.POSSIBLE, 0.6, target_line(case),
-                    [*evidence, Evidence(f"the same probe on the targets {abs(shift)} rows "
-                                         f"{'later' if shift < 0 else 'earlier'}", f"p = {number(found.p)}")],
+                    Level.POSSIBLE,
+                    0.6,
+                    target_line(case),
+                    [
+                        *evidence,
+                        Evidence(
+                            f"the same probe on the targets {abs(shift)} rows {'later' if shift < 0 else 'earlier'}",
+                            f"p = {number(found.p)}",
+                        ),
+                    ],
                     f"Inputs and targets may be {abs(shift)} apart: compare the first rows of both with their source.",
                 )
         return None
@@ -215,8 +243,13 @@ def draws(case: Case, lines: list[Line]) -> list[Line]:
             elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Name):
                 for behind in made_at(case.recording, line, node.slice.id):
                     found += [behind] if any(f"{name}(" in behind.source for name in _SHUFFLES) else []
-            elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and _shuffles(node.value) and \
-                    node.value.args and not isinstance(node.value.args[0], ast.Constant):
+            elif (
+                isinstance(node, ast.Assign)
+                and isinstance(node.value, ast.Call)
+                and _shuffles(node.value)
+                and node.value.args
+                and not isinstance(node.value.args[0], ast.Constant)
+            ):
                 found.append(line)
     return list({(d.file, d.line): d for d in found}.values())
 
@@ -231,8 +264,9 @@ def constant_line(case: Case) -> Line | None:
     recording = case.recording
     lines = input_lines(case)
     for forward in recording.all(Forward)[:1]:
-        lines = lines or made_at(recording, recording.line(forward.place),
-                                 model_argument(recording, recording.line(forward.place)))
+        lines = lines or made_at(
+            recording, recording.line(forward.place), model_argument(recording, recording.line(forward.place))
+        )
     for line in lines:
         if any(whole in line.source for whole in ("//", "astype(", ".int()", ".long()")):
             return line

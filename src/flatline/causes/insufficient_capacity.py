@@ -65,7 +65,10 @@ class InsufficientCapacity(Cause):
             return None
         if case.recording.steps < FEWEST_STEPS or case.explained > 1 - GAP:
             return None
-        if case.has("zero-loss", "near-zero-loss", "non-finite-loss", "rising-loss", "constant-loss") or case.accumulates:
+        if (
+            case.has("zero-loss", "near-zero-loss", "non-finite-loss", "rising-loss", "constant-loss")
+            or case.accumulates
+        ):
             return None
         linear = self._linear(case)
         narrow = self._narrow(case, main)
@@ -80,9 +83,13 @@ class InsufficientCapacity(Cause):
         best = 1 - found.baseline if found.classification else 1.0
         what = "accuracy" if found.classification else "R²"
         if linear and found.method in ("a linear probe", "a single feature"):
-            return RuledOut(f"a linear probe predicts the targets best ({what} {found.score:.2f}), and the model is linear")
+            return RuledOut(
+                f"a linear probe predicts the targets best ({what} {found.score:.2f}), and the model is linear"
+            )
         if not math.isfinite(own) or gap < ERRORS * spread or gap < GAP * best:
-            return RuledOut(f"{found.method} does no better on the same rows ({what} {found.score:.2f} against {own:.2f})")
+            return RuledOut(
+                f"{found.method} does no better on the same rows ({what} {found.score:.2f} against {own:.2f})"
+            )
         size = "linear: no activation stands between weights" if linear else f"{narrow} numbers at its narrowest"
         return Found(
             Level.LIKELY,

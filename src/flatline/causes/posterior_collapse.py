@@ -73,18 +73,28 @@ class PosteriorCollapse(Cause):
         line = (case.criterion_line if mean else None) or sum_line(case) or case.backward_line
         evidence = [
             Evidence("KL term, greatest and at the end", f"{number(most)} and {number(last)} nats", "stays above 0"),
-            Evidence("active dimensions of the code", f"0 of {len(spread)} (greatest variance of a mean "
-                     f"{number(float(spread.max()))})", f"variance above {ACTIVE}"),
+            Evidence(
+                "active dimensions of the code",
+                f"0 of {len(spread)} (greatest variance of a mean {number(float(spread.max()))})",
+                f"variance above {ACTIVE}",
+            ),
         ]
         if mean:
             evidence.append(
-                Evidence("the reconstruction is a mean", f"over {mean} numbers in each sample, the KL term a sum",
-                         "both summed over a sample")
+                Evidence(
+                    "the reconstruction is a mean",
+                    f"over {mean} numbers in each sample, the KL term a sum",
+                    "both summed over a sample",
+                )
             )
         return Found(
-            Level.LIKELY, 0.95, line, evidence,
-            f"Sum the reconstruction over the {mean} numbers of a sample, as the KL term is summed." if mean else
-            "Raise the weight of the KL term from 0 over the first epochs, or leave each dimension some free nats; "
+            Level.LIKELY,
+            0.95,
+            line,
+            evidence,
+            f"Sum the reconstruction over the {mean} numbers of a sample, as the KL term is summed."
+            if mean
+            else "Raise the weight of the KL term from 0 over the first epochs, or leave each dimension some free nats; "
             "weaken what reaches the decoder past the code.",
         )
 

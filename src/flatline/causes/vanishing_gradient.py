@@ -102,7 +102,10 @@ class VanishingGradient(Cause):
         if any(kind in _RECURRENT for kind in kinds):
             return True
         weights = {
-            p for b in case.backwards[:1] for p in b.reached if len(getattr(case.recording.parameters.get(p), "shape", [])) >= 2
+            p
+            for b in case.backwards[:1]
+            for p in b.reached
+            if len(getattr(case.recording.parameters.get(p), "shape", [])) >= 2
         }
         return depth > 2 * max(len(weights), 1)
 

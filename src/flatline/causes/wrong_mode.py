@@ -135,8 +135,12 @@ class WrongMode(Cause):
         kept = [c.values for c in case.recording.evaluations if main is not None and c.name == main.name]
         if not kept or not len(case.finite):
             return []
-        return [Evidence("loss in training and in evaluation, at the end",
-                         f"{number(case.last_value)} and {number(float(kept[0][-1]))}")]
+        return [
+            Evidence(
+                "loss in training and in evaluation, at the end",
+                f"{number(case.last_value)} and {number(float(kept[0][-1]))}",
+            )
+        ]
 
     @staticmethod
     def _switch(case: Case, method: str) -> Line | None:

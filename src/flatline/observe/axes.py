@@ -84,9 +84,7 @@ def _picks(node: Any) -> tuple[int, str] | None:
             if factor is None or factor.requires_grad or factor.dim() != 2 or factor.numel() > MOST_ELEMENTS:
                 continue
             sums = [
-                d
-                for d in (0, 1)
-                if factor.shape[d] > 1 and bool(((factor.float().sum(d) - 1).abs() < ROW_SUM).all())
+                d for d in (0, 1) if factor.shape[d] > 1 and bool(((factor.float().sum(d) - 1).abs() < ROW_SUM).all())
             ]
             if len(sums) == 1 and float(factor.min()) >= 0:
                 return sums[0], "the product with the targets"
