@@ -61,6 +61,13 @@ def installed(session: Session) -> Iterator[Probes]:
         session.active = False
 
 
+class _Drops(nn.Module):
+    """A functional dropout that does not know of the mode."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return F.dropout(x, 0.5)
+
+
 def _program() -> str:
     """Passes through every point that is patched, and prints what it computes."""
     out = io.StringIO()
@@ -87,6 +94,8 @@ def _program() -> str:
         print(scaler.get_scale(), a.half().sum().item())
         with contextlib.suppress(ValueError):
             F.cross_entropy(model(a), b[:1])
+        with torch.no_grad():
+            print(_Drops().eval()(a).sum().item())
         print(torch.utils.checkpoint.checkpoint(model, a, use_reentrant=False).sum().item())
         print(torch.get_rng_state().sum())
     return out.getvalue()

@@ -3,6 +3,7 @@ from __future__ import annotations
 from flatline.causes.activations import activation_line
 from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
 from flatline.causes.case import Case, number
+from flatline.observe.events import Backward
 
 # 1 / (1 + 1/e), with room for the rounding of float32.
 SIGMOID_OF_ONE = 0.73107
@@ -59,14 +60,7 @@ class DoubleSigmoid(Cause):
                 else "its input is no sigmoid's output"
             )
         # A sigmoid of something in [0, 1] lies between 0.5 and sigmoid(1) = 0.7311, in every step.
-        twice = [
-            b
-            for b in case.backwards
-            if [a.kind for a in b.activations[:2]] == ["sigmoid", "sigmoid"]
-            and b.activations[0].shape == b.activations[1].shape
-            and b.activations[0].minimum >= 0.5
-            and b.activations[0].maximum <= SIGMOID_OF_ONE
-        ]
+        twice = [b for b in case.backwards if _confined(b)]
         if twice and len(twice) == len(case.backwards):
             return self._found(
                 case,
@@ -88,3 +82,15 @@ class DoubleSigmoid(Cause):
             evidence,
             "Remove the sigmoid before the loss: BCEWithLogitsLoss applies its own.",
         )
+
+
+def _confined(backward: Backward) -> bool:
+    """Whether the last sigmoid before the loss, be there logarithms between, stays where that of a sigmoid must."""
+    last = [a for a in backward.activations if a.kind != "log"][:2]
+    return (
+        [a.kind for a in last] == ["sigmoid", "sigmoid"]
+        and last[0].shape == last[1].shape
+        and last[1].depth == last[0].depth + 1
+        and last[0].minimum >= 0.5
+        and last[0].maximum <= SIGMOID_OF_ONE
+    )

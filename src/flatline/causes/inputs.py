@@ -10,6 +10,8 @@ from flatline.record.provenance import made_at
 from flatline.record.reader import Line, Recording
 from flatline.record.source import SourceFile
 
+# A table is read, scaled, turned into a tensor and reshaped.
+MOST_CHANGES = 4
 _LIBRARIES = ("torch", "nn", "F", "np", "numpy", "math", "random", "optim")
 
 
@@ -49,6 +51,56 @@ def input_line(case: Case) -> Line | None:
         return lines[-1]
     forwards = case.recording.all(Forward)
     return case.recording.line(forwards[0].place) if forwards else case.criterion_line
+
+
+def assembled_line(case: Case) -> Line | None:
+    """Where the inputs were put together: as ``input_line``, and on through changes of one array into another
+    (``x = (table - table.mean(0)) / table.std(0)``)."""
+    line = input_line(case)
+    for _ in range(MOST_CHANGES):
+        if line is None or not input_lines(case):
+            break
+        name = _only_name(case.recording, line)
+        before = [
+            s
+            for s in SourceFile(case.recording, line.file).assignments(name or "")
+            if s.lineno < line.line
+            and isinstance(s, ast.Assign)
+            and not isinstance(s.targets[0], (ast.Tuple, ast.Subscript))
+        ]
+        if not before:
+            break
+        line = case.recording.line_at(line.file, before[-1].lineno)
+    return line
+
+
+def _only_name(recording: Recording, line: Line) -> str | None:
+    """The one array that an assignment outside of functions changes into another; None when it takes several."""
+    source = SourceFile(recording, line.file)
+    if source.function_around(line.line) is not None:
+        return None
+    for node in source.nodes():
+        if isinstance(node, ast.Assign) and node.lineno == line.line:
+            if any(isinstance(n, (ast.List, ast.Tuple)) and len(n.elts) > 1 for n in ast.walk(node.value)):
+                # Several columns side by side: this is where they are put together.
+                return None
+            methods = {id(n.func) for n in ast.walk(node.value) if isinstance(n, ast.Call)}
+            if any(
+                isinstance(n, ast.Attribute)
+                and id(n) not in methods
+                and isinstance(n.value, ast.Name)
+                and n.value.id not in _LIBRARIES
+                for n in ast.walk(node.value)
+            ):
+                # ``d.images`` is taken out of a loaded data set: the way ends here.
+                return None
+            called = {
+                n.func.id for n in ast.walk(node.value) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)
+            }
+            names = {n.id for n in ast.walk(node.value) if isinstance(n, ast.Name)} - called - set(_LIBRARIES)
+            sliced = any(isinstance(n, ast.Slice) for n in ast.walk(node.value))
+            return names.pop() if len(names) == 1 and not sliced else None
+    return None
 
 
 def model_argument(recording: Recording, line: Line | None) -> str | None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
 from flatline.causes.case import Case
-from flatline.causes.inputs import input_line
+from flatline.causes.inputs import assembled_line
 from flatline.record.association import features, relation
 from flatline.record.kept import Table, sliding, tables
 from flatline.record.reader import Floats, Line
@@ -172,7 +172,7 @@ def without(table: Table, columns: list[int]) -> Floats | None:
 
 def leak_line(case: Case) -> Line | None:
     """Where the inputs are put together; of several writes into one array, the first."""
-    line = input_line(case)
+    line = assembled_line(case)
     if line is None:
         return None
     source = SourceFile(case.recording, line.file)

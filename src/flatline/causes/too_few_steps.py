@@ -47,6 +47,10 @@ class TooFewSteps(Cause):
             return None
         if case.has("zero-loss", "near-zero-loss", "non-finite-loss", "rising-loss"):
             return None
+        if steps > STEPS and self._held(case):
+            return RuledOut(
+                "the weights that stand still get no gradient, or no update from it: more steps are no cure"
+            )
         path = case.path
         improved = not case.stuck and (case.improves or (math.isfinite(case.explained) and case.explained > 0.5))
         if improved or (steps > STEPS and not path < PATH):
@@ -66,3 +70,11 @@ class TooFewSteps(Cause):
             if few
             else "Raise the learning rate: at this rate the weights barely move.",
         )
+
+    @staticmethod
+    def _held(case: Case) -> bool:
+        """Whether half of the weights never get a gradient other than 0, or half of the measured steps move nothing."""
+        facts = [p for u in case.updates for p in u.parameters if p.has_gradient]
+        live = {p.parameter for p in facts if p.gradient != 0}
+        still = sum(not any(p.moved for p in u.parameters) for u in case.updates)
+        return len(live) * 2 < len({p.parameter for p in facts}) or still * 2 > len(case.updates)

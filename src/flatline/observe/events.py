@@ -277,7 +277,8 @@ class ParameterSeen(Record):
 
 
 class Forward(Record):
-    """One call of a top-level module on a sampled step. ``called`` lists its parameters' numbers that took part."""
+    """One call of a top-level module on a sampled step. ``called`` lists its parameters' numbers that took part,
+    ``modes`` the kinds of modules called whose mode matters, as ``BatchNorm2d train`` or ``Dropout eval``."""
 
     tick: int
     step: int
@@ -289,6 +290,7 @@ class Forward(Record):
     outputs: list[TensorFacts]
     called: list[int]
     without_gradient: list[int] = []
+    modes: list[str] = []
 
 
 class Cut(Record):
@@ -459,6 +461,50 @@ class LossMask(Record):
     data: bytes
 
 
+class ClassAxes(Record):
+    """Along which dimension of a tensor of that ``shape`` the loss picks the right class, and along which its scores
+    are normalised; ``how`` says what picks."""
+
+    tick: int
+    step: int
+    picked: int
+    normalised: int
+    shape: list[int]
+    how: str
+
+
+class Signal(Record):
+    """What of the gradient arrives at hidden activations: by ``depths``, counted in activations from the loss, the
+    gradient's norm there and the spread of the activation over the batch (NaN when it was not saved)."""
+
+    tick: int
+    step: int
+    depths: list[int]
+    gradients: list[float]
+    spreads: list[float]
+
+
+class Alike(Record):
+    """A weight whose slices along the first (``rows``) or second dimension were equal before the first update: how far
+    they differ now, as a share of the largest weight (1 where there is one slice only)."""
+
+    tick: int
+    step: int
+    parameter: int
+    shape: list[int]
+    rows: float
+    columns: float
+
+
+class ModeSlip(Record):
+    """A functional dropout that dropped inside a module in evaluation mode."""
+
+    tick: int
+    step: int
+    place: int | None
+    operation: str
+
+
 Event = Union[
     Place,
     Source,
@@ -491,4 +537,8 @@ Event = Union[
     Visible,
     Code,
     LossMask,
+    ClassAxes,
+    Signal,
+    Alike,
+    ModeSlip,
 ]

@@ -57,7 +57,15 @@ class Probes:
         """Installs each probe; one that cannot be installed on this torch is recorded as failed."""
         session = self._session
         session.hands_off, session.shield = _every_operation_watched, _past_functions
-        for probe in (self._criterion, self._built, self._backward, self._optimizer, self._batches, self._scaler):
+        for probe in (
+            self._criterion,
+            self._built,
+            self._backward,
+            self._optimizer,
+            self._batches,
+            self._scaler,
+            self._forward,
+        ):
             try:
                 probe.install(self._patches)
             except Exception as error:

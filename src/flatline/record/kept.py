@@ -50,6 +50,8 @@ def tables(recording: Recording) -> Iterator[Table]:
         y = np.concatenate([y for _, y in found])
         good = np.isfinite(x).all(1) & np.isfinite(y.astype(float))
         x, y = x[good], y[good]
+        if len(y) < FEWEST_ROWS:
+            continue
         _, first = np.unique(keys(x, y), return_index=True)
         first = np.sort(first)[:MOST_ROWS]
         if len(first) >= FEWEST_ROWS:

@@ -13,6 +13,7 @@ from flatline.observe.events import Backward, Update
 from flatline.observe.expression import Expression, loss_expression
 from flatline.observe.patching import Patches, unseen
 from flatline.observe.probes.criterion import CriterionProbe
+from flatline.observe.probes.inner import InnerProbe
 from flatline.observe.probes.optimizer import MOST_PARAMETERS, parameter_facts, part
 from flatline.observe.probes.samples import Samples
 from flatline.observe.probes.structure import StructureProbe
@@ -47,6 +48,7 @@ class BackwardProbe:
         self._last_step = -1
         self._odd = 0
         self._structure = StructureProbe(session, registry)
+        self._inner = InnerProbe(session, registry)
         self._bad = 0
 
     def install(self, patches: Patches) -> None:
@@ -55,13 +57,14 @@ class BackwardProbe:
 
     def _wrapped(self, original: Callable[..., Any]) -> Callable[..., Any]:
         before, after, session, began = self._before, self._after, self._session, self._began
-        look = self._structure.look
+        look, inner, structure = self._structure.look, self._inner.look, self._structure
 
         def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
             if torch.compiler.is_compiling() or not session.active:
                 return original(tensors, *args, **kwargs)
             before(tensors, sys._getframe().f_back)
             look(tensors)
+            inner(tensors, structure.hooked)
             if session.backwards == 0:
                 began()
             result = original(tensors, *args, **kwargs)

@@ -10,17 +10,23 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+import torch.nn.functional as F
+from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.modules.loss import _Loss
 
 from flatline.observe import measure
-from flatline.observe.events import Cut, Forward
-from flatline.observe.patching import Patches, unseen
+from flatline.observe.events import Cut, Forward, ModeSlip
+from flatline.observe.patching import Looked, Patches, unseen
 from flatline.observe.probes.criterion import CriterionProbe
 from flatline.observe.probes.samples import Samples
 from flatline.observe.registry import Registry
 from flatline.observe.session import Session
 
 MOST_TENSORS = 8
+# Evaluation seldom falls on a sampled step, so it is watched by itself: a few times for each line that begins one.
+MOST_EVALUATIONS = 4
+_DROPOUTS = ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout")
 
 
 class ForwardProbe:
@@ -38,12 +44,36 @@ class ForwardProbe:
         self._patches = Patches()
         self._ended = session.guarded("forward", self._end)
         self._evaluations = 0
+        self._begun: dict[int | None, int] = {}
+        self._slips: set[int | None] = set()
+        self._evaluation = session.guarded("forward", self._evaluation_begins)
+        self._slipped = session.guarded("forward", self._observe_slip)
+
+    def install(self, patches: Patches) -> None:
+        """Watches for evaluation: what begins with ``torch.no_grad()`` or ``torch.inference_mode()``."""
+
+        def make(original: Any) -> Looked:
+            return Looked(original, lambda context, frame: self._evaluation(frame))
+
+        for context in (torch.no_grad, torch.inference_mode):
+            patches.replace(context, "__enter__", make)
+
+    def _evaluation_begins(self, frame: Any) -> None:
+        session = self._session
+        if session.sampled or session.compiled or session.backwards == 0 or len(self._patches):
+            return
+        place = session.locator.here(frame)
+        begun = self._begun[place] = self._begun.get(place, 0) + 1
+        if begun <= MOST_EVALUATIONS:
+            self.start()
 
     def start(self) -> None:
         """Watches module calls, for a step that is sampled."""
         if not len(self._patches) and not self._session.compiled:
             self._stack.clear()
             self._patches.replace(torch.nn.Module, "__call__", self._wrapped)
+            for name in _DROPOUTS:
+                self._patches.replace(F, name, self._dropping)
 
     def stop(self) -> None:
         if not self._stack:
@@ -66,6 +96,23 @@ class ForwardProbe:
             return output
 
         return unseen(__call__, original)
+
+    def _dropping(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        stack, slipped = self._stack, self._slipped
+
+        def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
+            if training and stack and not stack[-1].training:
+                slipped(original.__name__, p, sys._getframe().f_back)
+            return original(input, p, training, inplace)
+
+        return unseen(dropout, original)
+
+    def _observe_slip(self, name: str, p: float, frame: Any) -> None:
+        session = self._session
+        place = session.locator.here(frame)
+        if p > 0 and place not in self._slips and not torch.is_grad_enabled():
+            self._slips.add(place)
+            session.emit(ModeSlip(session.now(), session.step, place, name))
 
     def _begin(self, module: torch.nn.Module) -> bool:
         if torch.compiler.is_compiling() or self._session.busy or not self._session.active:
@@ -123,12 +170,24 @@ class ForwardProbe:
                 [measure.facts(t, with_counts=False) for t in inputs],
                 [measure.facts(t, with_counts=False) for t in outputs],
                 sorted(set(called)),
+                modes=sorted({_mode(part) for part in self._called if _has_mode(part)}),
             )
         )
         for index, tensor in enumerate(inputs[:2]):
             self._samples.keep(tick, "input", f"input {index}", tensor, gradient)
         if gradient and outputs:
             self._samples.keep(tick, "prediction", "model output", outputs[0], gradient)
+
+
+def _has_mode(module: torch.nn.Module) -> bool:
+    """Whether the module computes something else in training than in evaluation."""
+    if isinstance(module, _DropoutNd):
+        return module.p > 0
+    return isinstance(module, _NormBase) and module.track_running_stats
+
+
+def _mode(module: torch.nn.Module) -> str:
+    return f"{type(module).__name__} {'train' if module.training else 'eval'}"
 
 
 def _tensors(value: Any, depth: int = 0) -> list[torch.Tensor]:

@@ -24,6 +24,7 @@ class StructureProbe:
         self._session = session
         self._registry = registry
         self._looks = 0
+        self.hooked = False
         self.look = session.guarded("structure", self._observe)
 
     def install(self, patches: Patches) -> None:
@@ -32,6 +33,7 @@ class StructureProbe:
     def _hooked(self, tensor: Any, frame: Any) -> None:
         """The program is told of gradients that pass: there must be none that it did not ask for."""
         self._looks = MOST_LOOKS
+        self.hooked = True
 
     def _observe(self, tensors: Any) -> None:
         session = self._session

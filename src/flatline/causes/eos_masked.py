@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.case import Case
+from flatline.record.copying import Aligned, aligned, copies
+from flatline.record.reader import Line
+from flatline.record.source import SourceFile
+
+FEWEST_ROWS = 16
+# An end token would be the last one of most rows; the last tokens of texts without it are many.
+MOST_SAME = 0.5
+FEWEST_LAST = 3
+_END = re.compile(r"(?i:eos|eot_|end_?of_?|end_?id|end_?tok|stop_?id|stop_?tok|</s>|<end>|<\|end)|\b(END|STOP|EOT)\b")
+_FILL = re.compile(r"(?i)pad|eos|end|stop|fill")
+
+
+@dataclass
+class Endings:
+    """How rows end: the token that fills them, rows that end in it, how often it counts in the loss, last tokens."""
+
+    token: int
+    rows: int
+    filled: int
+    counted: int
+    last: Counter[int]
+
+
+class EosMasked(Cause):
+    """The end token is the padding token, and is masked with it: the model is never taught to stop.
+
+    What you see
+        The loss looks normal; generation does not stop, or ends each text with something else.
+
+    What is measured
+        In sequences whose targets are tokens of the input: which token fills the masked end of each row, whether it
+        ever counts in the loss, and what the last token is that counts.
+
+    How it is told apart
+        With a padding token of its own the last token that counts is the end token, the same in every row. When rows
+        are filled up to the longest one, that one has no filling: if it ends in the token as well, the token is an end.
+        In tagging, targets are no tokens of the input.
+
+    Experiment
+        The first of the filling tokens unmasked in each row: generated texts end.
+
+    Fix
+        Mask by position (after the first end token) and not by value, or use a padding token of its own.
+
+    References
+        https://github.com/huggingface/blog/issues/1302
+        https://github.com/NVIDIA-NeMo/Megatron-Bridge/pull/4660
+    """
+
+    name = "eos-masked"
+    row = "F16"
+    title = "the end token is masked as padding, so the model is never taught to stop"
+
+    def decide(self, case: Case) -> Decision | None:
+        for copy in copies(case.recording):
+            same = [a for a in aligned(case.recording) if a.index == copy.index]
+            found = endings(same, copy.shift)
+            if found is None or found.rows < FEWEST_ROWS:
+                continue
+            if found.counted:
+                return RuledOut(f"token {found.token} fills the rows, and {found.counted} of it count in the loss")
+            common = found.last.most_common(1)[0][1] / found.rows
+            if found.filled < found.rows or common > MOST_SAME or len(found.last) < FEWEST_LAST:
+                return RuledOut(
+                    "the last tokens that count are "
+                    + (
+                        f"mostly the same ({common:.0%})"
+                        if common > MOST_SAME
+                        else "followed by no filling in some rows"
+                    )
+                )
+            named = any(_END.search(text) for text in case.recording.sources.values())
+            return Found(
+                Level.LIKELY if named else Level.POSSIBLE,
+                0.95 if named else 0.5,
+                mask_line(case, found.token),
+                [
+                    Evidence(
+                        f"rows that end in token {found.token}", f"all {found.rows}, the longest of each batch too"
+                    ),
+                    Evidence(f"targets {found.token} that count in the loss", "0", "one in each row"),
+                    Evidence(
+                        "last token that counts", f"{len(found.last)} different ones", "the end token in each row"
+                    ),
+                ],
+                "Let the first end token of each row count: mask what comes after it by position, or give the padding a "
+                "token of its own.",
+            )
+        return None
+
+
+def endings(steps: list[Aligned], shift: int) -> Endings | None:
+    """How the rows end; None when no masked filling of one token is at their ends."""
+    fill: Counter[int] = Counter()
+    last: Counter[int] = Counter()
+    counted: Counter[int] = Counter()
+    rows = filled = 0
+    for step in steps:
+        length = step.targets.shape[1]
+        # What a masked place would have asked for stands in the input, or in the target itself when that is a token.
+        asked = step.targets.copy()
+        beside = step.tokens[:, shift : shift + length]
+        unknown = asked[:, : beside.shape[1]] < 0
+        asked[:, : beside.shape[1]][unknown] = beside[unknown]
+        for target, valid in zip(asked, step.valid):
+            places = np.nonzero(valid)[0]
+            if not len(places):
+                continue
+            rows += 1
+            end = int(places[-1])
+            last[int(target[end])] += 1
+            counted.update(target[valid].tolist())
+            if end + 1 < length:
+                filled += 1
+                fill.update(target[end + 1 :].tolist())
+    if len(fill) != 1:
+        return None
+    token = next(iter(fill))
+    return Endings(token, rows, filled, counted[token], last) if token >= 0 else None
+
+
+def mask_line(case: Case, token: int) -> Line | None:
+    """Where the token is masked: the criterion that ignores it, or the comparison that a mask is made of."""
+    recording = case.recording
+    main = case.main_call
+    if main is not None and main.options.get("ignore_index") == token:
+        return recording.line(main.built) or case.criterion_line
+    for file in recording.sources:
+        source = SourceFile(recording, file)
+        for node in source.nodes():
+            if not isinstance(node, ast.Assign):
+                continue
+            tested = [node.value, *(t.slice for t in node.targets if isinstance(t, ast.Subscript))]
+            for part in tested:
+                for compare in ast.walk(part):
+                    if isinstance(compare, ast.Compare) and isinstance(compare.ops[0], (ast.Eq, ast.NotEq)):
+                        other = compare.comparators[0]
+                        text = ast.unparse(other)
+                        constant = isinstance(other, ast.Constant) and other.value == token
+                        if constant or _FILL.search(text):
+                            return source.line(node.lineno)
+            if "masked_fill" in ast.unparse(node.value) and _FILL.search(ast.unparse(node.value)):
+                return source.line(node.lineno)
+    return case.criterion_line

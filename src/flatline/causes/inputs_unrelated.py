@@ -1,0 +1,282 @@
+from __future__ import annotations
+
+import ast
+from collections import Counter
+
+import numpy as np
+
+from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.case import Case, number
+from flatline.causes.constant_targets import target_line
+from flatline.causes.inputs import assembled_line, input_line, input_lines, model_argument
+from flatline.observe.events import EpochStarted, Forward, HalfOverflow, LoaderSeen
+from flatline.record.association import features, relation
+from flatline.record.kept import FEWEST_ROWS, keys, label, sliding
+from flatline.record.provenance import made_at
+from flatline.record.reader import Floats, Line
+from flatline.record.source import SourceFile
+
+_SHUFFLES = ("permutation", "randperm", "shuffle", "sample", "shuffled", "randint")
+SHIFTS = (-2, -1, 1, 2)
+# A relation at another alignment, over the four tried: as for a five-sigma find.
+CHANCE = 1e-6
+
+
+class InputsUnrelated(Cause):
+    """The inputs have lost what they held, or stand beside the targets of other samples.
+
+    What you see
+        The loss stays at ln C or at the variance of the targets, whatever the model.
+
+    What is measured
+        Whether the inputs of all rows are the same while targets differ; whether any probe predicts the targets; two
+        loaders that are shuffled apart and read side by side; inputs and targets that are shuffled by two different
+        draws; the targets of the rows before or after.
+
+    How it is told apart
+        In ``no-signal`` the data are what they are. Here something shows that they were related once: the way they were
+        brought together draws two independent orders, or another alignment of the same rows predicts.
+
+    Experiment
+        The same data joined again by key: the loss falls.
+
+    Fix
+        Look at the inputs after each step of preprocessing; shuffle inputs and targets with one order.
+
+    References
+        https://github.com/1204BUPT/Zhu-Net-image-steganalysis/issues/1
+        https://github.com/nikhilroxtomar/FANet/issues/1
+        https://github.com/NVIDIA/Isaac-GR00T/pull/758
+    """
+
+    name = "inputs-unrelated"
+    row = "F14"
+    title = "inputs and targets do not belong together, or the inputs are constant"
+
+    def decide(self, case: Case) -> Decision | None:
+        constant = self._constant(case)
+        if constant is not None:
+            return constant
+        found = case.association
+        if found is None or found.features == 0:
+            return None
+        if found.found:
+            return RuledOut(f"{found.method} predicts the targets (p = {found.p:.1g})")
+        if found.rows < 2 * FEWEST_ROWS or not case.has("chance-plateau", "rising-loss", "constant-loss"):
+            return None
+        evidence = [
+            Evidence(f"best probe of {found.rows} rows ({found.method})", f"p = {found.p:.2g}", "below 0.001"),
+        ]
+        for look in (self._loaders, self._orders, self._shifted):
+            decision = look(case, evidence)
+            if decision is not None:
+                return decision
+        return None
+
+    def _constant(self, case: Case) -> Decision | None:
+        """Every row that a model was given is the same, and the targets are not."""
+        rows = [r for r in case.recording.rows if r.gradient and r.inputs and r.target is not None]
+        total = sum(len(r.inputs[0]) for r in rows if r.inputs[0].ndim)
+        if total < FEWEST_ROWS or any(x.ndim < 2 for r in rows for x in r.inputs):
+            return None
+        first = rows[0].inputs[0][:1]
+        for r in rows:
+            for x in r.inputs:
+                # A first row of another length (text of another batch) is another input already.
+                if x.shape[1:] != first.shape[1:] or not np.array_equal(x, np.broadcast_to(first, x.shape)):
+                    return None
+        targets = [t for t in (r.target for r in rows) if t is not None]
+        if case.recording.all(HalfOverflow):
+            return RuledOut("the inputs are constant because numbers behind them left the range of half precision")
+        values = np.concatenate([t.reshape(-1) for t in targets])
+        labels = [y for y in (label(t) for t in targets) if y is not None]
+        if not labels or len(np.unique(np.concatenate(labels))) < 2:
+            return None
+        return Found(
+            Level.LIKELY,
+            0.98,
+            constant_line(case),
+            [
+                Evidence(
+                    f"spread of the inputs over {total} rows",
+                    f"0; every number is between {first.min():.4g} and {first.max():.4g}, the same in each row",
+                    "rows differ",
+                ),
+                Evidence("distinct targets", str(len(np.unique(values)))),
+            ],
+            "The inputs are the same for every sample: print them after each step of preprocessing. A division in whole "
+            "numbers, an array of an integer type, or a scale applied twice makes them so.",
+        )
+
+    @staticmethod
+    def _loaders(case: Case, evidence: list[Evidence]) -> Decision | None:
+        """Two loaders of equally many samples, each shuffled, started together."""
+        recording = case.recording
+        shuffled = {x.number: x for x in recording.all(LoaderSeen) if x.shuffle and x.samples > 1}
+        started = Counter((s.step, s.loader) for s in recording.all(EpochStarted) if s.loader in shuffled)
+        together: dict[int, list[int]] = {}
+        for step, loader in started:
+            together.setdefault(step, []).append(loader)
+        for loaders in together.values():
+            sizes = {shuffled[x].samples for x in loaders}
+            if len(loaders) == 2 and len(sizes) == 1:
+                lines = [recording.line(shuffled[x].place) for x in sorted(loaders)]
+                return Found(
+                    Level.LIKELY,
+                    0.95,
+                    lines[-1],
+                    [
+                        *evidence,
+                        Evidence(
+                            "loaders read side by side",
+                            f"2 of {sizes.pop()} samples, each with its own random order",
+                            "one order for both",
+                        ),
+                    ],
+                    "Put inputs and targets into one data set, so that one order draws both; or do not shuffle.",
+                    related=[line for line in lines[:-1] if line is not None],
+                )
+        return None
+
+    @staticmethod
+    def _orders(case: Case, evidence: list[Evidence]) -> Decision | None:
+        """The way of the inputs and the way of the targets each draw a random order of their own."""
+        main = case.main_call
+        line = case.criterion_line
+        if main is None or line is None:
+            return None
+        inputs = draws(case, input_lines(case))
+        name = target_argument(case)
+        targets = draws(case, made_at(case.recording, line, name)) if name else []
+        own = [d for d in inputs if d not in targets]
+        other = [d for d in targets if d not in inputs]
+        if not own or not other:
+            return None
+        return Found(
+            Level.LIKELY,
+            0.95,
+            other[-1],
+            [
+                *evidence,
+                Evidence(
+                    "random orders drawn on the way to the loss",
+                    f"one for the inputs (line {own[-1].line}), another for the targets (line {other[-1].line})",
+                    "one for both",
+                ),
+            ],
+            "Draw one order, and index inputs and targets with it.",
+            related=[own[-1]],
+        )
+
+    @staticmethod
+    def _shifted(case: Case, evidence: list[Evidence]) -> Decision | None:
+        """The targets of the rows before or after fit, where the rows came in the order of the data."""
+        if any(x.shuffle for x in case.recording.all(LoaderSeen)):
+            return None
+        rows = _in_order(case)
+        if rows is None or sliding(rows[0]):
+            return None
+        x, y = rows
+        table = features(x)
+        for shift in SHIFTS:
+            moved = np.roll(y, shift)
+            found = relation(table[2:-2], moved[2:-2])
+            if found is not None and len(SHIFTS) * found.p < CHANCE:
+                # In a series of times the next target may depend on this row and nothing on what is to come.
+                return Found(
+                    Level.POSSIBLE,
+                    0.6,
+                    target_line(case),
+                    [
+                        *evidence,
+                        Evidence(
+                            f"the same probe on the targets {abs(shift)} rows {'later' if shift < 0 else 'earlier'}",
+                            f"p = {number(found.p)}",
+                        ),
+                    ],
+                    f"Inputs and targets may be {abs(shift)} apart: compare the first rows of both with their source.",
+                )
+        return None
+
+
+def _in_order(case: Case) -> tuple[Floats, Floats] | None:
+    """The first rows as they came, until one comes again: a row that is there twice predicts its own target, whatever
+    the shift."""
+    xs, ys = [], []
+    seen: set[int] = set()
+    for rows in case.recording.rows:
+        y = label(rows.target) if rows.target is not None and rows.gradient and rows.inputs else None
+        if y is not None and rows.inputs[0].ndim >= 2 and len(rows.inputs[0]) == len(y):
+            here = set(keys(rows.inputs[0]).tolist())
+            if len(here) < len(y) or here & seen:
+                break
+            seen |= here
+            xs.append(rows.inputs[0].reshape(len(y), -1))
+            ys.append(y)
+            if sum(map(len, ys)) >= 800:
+                break
+    if not xs or len({x.shape[1] for x in xs}) != 1 or sum(map(len, ys)) < 2 * FEWEST_ROWS:
+        return None
+    return np.concatenate(xs)[:800], np.concatenate(ys)[:800]
+
+
+def target_argument(case: Case) -> str | None:
+    """The source of the target in the criterion's call."""
+    from flatline.record.source import argument_name
+
+    main = case.main_call
+    if main is not None and len(main.names) > 1 and main.names[1]:
+        return main.names[1]
+    return argument_name(case.recording, case.criterion_line, 1)
+
+
+def draws(case: Case, lines: list[Line]) -> list[Line]:
+    """The lines that draw a random order, among those given and those behind an index on them."""
+    found: list[Line] = []
+    for line in lines:
+        source = SourceFile(case.recording, line.file)
+        for node in source.nodes():
+            if getattr(node, "lineno", 0) != line.line:
+                continue
+            if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Call) and _shuffles(node.slice):
+                found.append(line)
+            elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Name):
+                for behind in made_at(case.recording, line, node.slice.id):
+                    found += [behind] if any(f"{name}(" in behind.source for name in _SHUFFLES) else []
+            elif (
+                isinstance(node, ast.Assign)
+                and isinstance(node.value, ast.Call)
+                and _shuffles(node.value)
+                and node.value.args
+                and not isinstance(node.value.args[0], ast.Constant)
+            ):
+                found.append(line)
+    return list({(d.file, d.line): d for d in found}.values())
+
+
+def _shuffles(call: ast.Call) -> bool:
+    return ast.unparse(call.func).rpartition(".")[2] in _SHUFFLES
+
+
+def constant_line(case: Case) -> Line | None:
+    """Where the inputs were made: a function of the program's that fills an array of an integer type, else the last
+    line of their way."""
+    recording = case.recording
+    lines = input_lines(case)
+    for forward in recording.all(Forward)[:1]:
+        lines = lines or made_at(
+            recording, recording.line(forward.place), model_argument(recording, recording.line(forward.place))
+        )
+    for line in lines:
+        if any(whole in line.source for whole in ("//", "astype(", ".int()", ".long()")):
+            return line
+    for line in lines:
+        source = SourceFile(recording, line.file)
+        function = source.function_around(line.line)
+        for name in ("zeros_like", "zeros", "empty_like", "empty", "astype", "int", "long"):
+            for call in source.calls_of(name):
+                if function is not None and function.lineno <= call.lineno <= (function.end_lineno or 0):
+                    return source.line(call.lineno)
+    if len(lines) == 1:
+        return assembled_line(case)
+    return lines[0] if lines else input_line(case)

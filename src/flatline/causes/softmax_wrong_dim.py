@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import ast
+
+from flatline.causes.activations import activation_line
+from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.case import BINARY, REGRESSION, Case, number
+from flatline.observe.events import Activation, ClassAxes, CriterionCall
+from flatline.record.reader import Line
+from flatline.record.source import SourceFile
+
+# A row of float32 probabilities adds up to 1 within a few units in the last place for each of its terms.
+ROW_SUM = 1e-4
+
+
+class SoftmaxWrongDim(Cause):
+    """The softmax runs over the samples, or over positions, instead of over the classes.
+
+    What you see
+        The loss falls a little and stops; what is predicted for a sample changes with the others of its batch.
+
+    What is measured
+        In the autograd graph, the dimension over which the scores are normalised (softmax, log-softmax, or a division
+        by a sum), and the dimension along which the loss picks the right class (nll_loss, gather, indexing, a product
+        with one-hot targets), followed through transposes and reshapes.
+
+    How it is told apart
+        A layout with one column for each sample has its classes in dimension 0, and its loss picks along dimension 0
+        too. With ``output-activation-mismatch`` nothing is normalised.
+
+    Experiment
+        A batch of one and a batch of many give other outputs for the same sample.
+
+    Fix
+        Name the class dimension: softmax(x, dim=-1) for [N, C] and [N, T, C], dim=1 for [N, C, H, W].
+
+    References
+        https://github.com/pytorch/pytorch/pull/37399
+        https://github.com/Lackel/DPN/issues/1
+    """
+
+    name = "softmax-wrong-dim"
+    row = "F3"
+    title = "the softmax runs over another dimension than the classes"
+
+    def decide(self, case: Case) -> Decision | None:
+        seen = case.recording.all(ClassAxes)
+        for axes in seen:
+            if axes.picked != axes.normalised:
+                return self._found(
+                    case,
+                    axes.normalised,
+                    axes.shape,
+                    f"dimension {axes.picked} of {tuple(axes.shape)}, by {axes.how}",
+                    0.995,
+                )
+        for call in case.calls:
+            found = self._against_target(case, call)
+            if found is not None:
+                return found
+        if seen:
+            first = seen[0]
+            return RuledOut(
+                f"the scores add up to 1 along dimension {first.normalised} of {tuple(first.shape)}, where the loss "
+                "picks the class"
+            )
+        return None
+
+    def _against_target(self, case: Case, call: CriterionCall) -> Found | None:
+        """A loss that compares probabilities with targets element by element."""
+        if call.name not in (*REGRESSION, *BINARY, "kl_div") or call.input is None or call.target is None:
+            return None
+        softmax = _last_softmax(case, call)
+        if softmax is None or softmax.dimension != 0 or call.input.shape[0] < 2:
+            return None
+        shape, target = call.input.shape, call.target
+        if len(shape) == 2 and shape[1] > 1 and len(target.rows) == 6 and call.name not in BINARY:
+            across, down = target.rows[:2], target.rows[2:4]
+            if all(abs(s - 1) < ROW_SUM for s in across) and any(abs(s - 1) > ROW_SUM for s in down):
+                return self._found(case, 0, shape, "dimension 1: there the targets add up to 1", 0.98)
+        positives = target.mean * target.elements
+        if call.name in BINARY and shape in ([shape[0]], [shape[0], 1]) and positives > 1.5:
+            # Outputs that add up to 1 over the batch cannot reach two targets of 1.
+            return self._found(case, 0, shape, f"none: the targets of one batch add up to {number(positives)}", 0.95)
+        return None
+
+    def _found(self, case: Case, dimension: int, shape: list[int], expected: str, confidence: float) -> Found:
+        return Found(
+            Level.LIKELY,
+            confidence,
+            self._line(case, dimension, shape),
+            [
+                Evidence("the scores add up to 1 along", f"dimension {dimension} of {tuple(shape)}", expected),
+                Evidence("loss, first to last", f"{number(case.first_value)} to {number(case.last_value)}"),
+            ],
+            "Give softmax the dimension of the classes: dim=-1 for [N, C] and [N, T, C].",
+        )
+
+    def _line(self, case: Case, dimension: int, shape: list[int]) -> Line | None:
+        for backward in case.backwards:
+            for activation in backward.activations:
+                same = activation.dimension == dimension and len(activation.shape) == len(shape)
+                if activation.kind in ("softmax", "log_softmax") and same:
+                    return _call_over(case, activation.kind, dimension) or activation_line(
+                        case, activation.kind, backward.place
+                    )
+        return _division(case, dimension) or case.criterion_line
+
+
+def _last_softmax(case: Case, call: CriterionCall) -> Activation | None:
+    """The softmax or log-softmax that made what enters a criterion, when that is what it came out of."""
+    if call.input is None or call.input.origin not in ("Softmax", "LogSoftmax"):
+        return None
+    backward = next((b for b in case.backwards if b.step == call.step and b.tick > call.tick), None)
+    for activation in backward.activations if backward is not None else []:
+        if activation.kind in ("softmax", "log_softmax") and activation.depth == 1:
+            return activation
+    return None
+
+
+def _call_over(case: Case, kind: str, dimension: int) -> Line | None:
+    """The call of softmax that names the dimension, or names none; when there is exactly one such."""
+    found: list[Line] = []
+    for file in case.recording.sources:
+        source = SourceFile(case.recording, file)
+        for name in (kind, {"softmax": "Softmax", "log_softmax": "LogSoftmax"}[kind]):
+            for call in source.calls_of(name):
+                given = [k.value for k in call.keywords if k.arg in ("dim", "axis")]
+                given += [a for a in call.args if isinstance(a, (ast.Constant, ast.UnaryOp))]
+                text = ast.unparse(given[0]) if given else ""
+                if text in ("", str(dimension)):
+                    found.append(source.line(call.lineno))
+    return found[0] if len(found) == 1 else None
+
+
+def _division(case: Case, dimension: int) -> Line | None:
+    """``e / e.sum(d)`` or ``z - z.logsumexp(d)`` in the source."""
+    for file in case.recording.sources:
+        source = SourceFile(case.recording, file)
+        for node in source.nodes():
+            if not (isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Div, ast.Sub))):
+                continue
+            for part in ast.walk(node.right):
+                if isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute):
+                    given = [*part.args, *(k.value for k in part.keywords if k.arg in ("dim", "axis"))]
+                    if part.func.attr in ("sum", "logsumexp") and any(ast.unparse(g) == str(dimension) for g in given):
+                        return source.line(node.lineno)
+    return None
