@@ -4,6 +4,7 @@ import ast
 
 from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
 from flatline.causes.case import CLASSIFICATION, Case, number
+from flatline.causes.no_positive_targets import without_positives
 from flatline.observe.events import CriterionCall
 from flatline.record.reader import Line
 from flatline.record.source import SourceFile
@@ -90,12 +91,9 @@ class AllTargetsMasked(Cause):
 
     def _formula(self, case: Case) -> Decision | None:
         """A loss of 0 out of log-probabilities that are all clearly below 0: every element was multiplied away."""
-        main = case.main_call
-        if main is not None and main.target is not None and main.input is not None:
-            facts = main.target
-            if facts.shape == main.input.shape and facts.minimum == facts.maximum == 0:
-                # The factor is the one-hot target itself, and has no 1: no-positive-targets tells that.
-                return None
+        if without_positives(case) is not None:
+            # The factor is the one-hot target itself, and has no 1: no-positive-targets tells that.
+            return None
         zero = [b for b in case.backwards if b.value == 0 and b.activations]
         if not zero or len(zero) < len(case.backwards) / 2:
             return None

@@ -143,6 +143,8 @@ class Case:
         """Whether any weight changed; for weights moved by hand, whether the loss ever changed."""
         if self.updates:
             return any(p.moved for u in self.updates for p in u.parameters)
+        if self.recording.optimizers and not self.stepped:
+            return False
         return self.curve is not None and len(np.unique(self.curve.values)) > 1
 
     @cached_property

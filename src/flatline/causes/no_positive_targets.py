@@ -143,11 +143,21 @@ class NoPositiveTargets(Cause):
 
 
 def without_positives(case: Case) -> list[CriterionCall] | None:
-    """The calls of the main criterion, when it gives 0 before any update because its one-hot targets are all 0."""
+    """The calls of the main criterion, when it gives 0 before any update because its one-hot targets are all 0.
+
+    One-hot targets have the shape of the softmax or sigmoid that they belong to. A mask or an advantage, which is one
+    number for each sample or position, has not: there the class dimension is gone.
+    """
     main = case.main_call
     if main is None or main.name not in _NAMES or main.value != 0:
         return None
     calls = [c for c in case.calls if c.series == main.series]
+    if main.name == "expression" and main.target is not None:
+        kinds = ("softmax", "log_softmax", "sigmoid")
+        first = next((b for b in case.backwards if b.step == main.step), None)
+        shapes = [a.shape for a in first.activations if a.kind in kinds] if first is not None else []
+        if main.target.shape not in shapes:
+            return None
     for call in calls:
         given, target = call.input, call.target
         if given is None or target is None or not target.dtype.startswith("float") or given.shape != target.shape:

@@ -83,9 +83,10 @@ def _picks(node: Any) -> tuple[int, str] | None:
             factor = _saved(node, attribute)
             if factor is None or factor.requires_grad or factor.dim() != 2 or factor.numel() > MOST_ELEMENTS:
                 continue
-            sums = [
-                d for d in (0, 1) if factor.shape[d] > 1 and bool(((factor.float().sum(d) - 1).abs() < ROW_SUM).all())
-            ]
+            # A single row or column can add up to 1 by chance: a batch with one positive does.
+            if 1 in factor.shape:
+                continue
+            sums = [d for d in (0, 1) if bool(((factor.float().sum(d) - 1).abs() < ROW_SUM).all())]
             if len(sums) == 1 and float(factor.min()) >= 0:
                 return sums[0], "the product with the targets"
     return None

@@ -401,6 +401,20 @@ class HalfOverflow(Record):
     infinite: int
 
 
+class Exchanged(Record):
+    """A sum over processes: whether it was finite before, in this process, and after. The first one, and bad ones."""
+
+    tick: int
+    step: int
+    place: int | None
+    operation: str
+    dtype: str
+    elements: int
+    finite_before: bool
+    finite_after: bool
+    world: int
+
+
 class LossScale(Record):
     """One ``GradScaler.step``. ``skipped``: the optimizer did not step, because gradients were not finite.
 
@@ -534,6 +548,7 @@ Event = Union[
     Singular,
     HalfOverflow,
     LossScale,
+    Exchanged,
     Visible,
     Code,
     LossMask,

@@ -18,6 +18,7 @@ from flatline.observe.probes.batches import BatchesProbe
 from flatline.observe.probes.built import BuiltProbe
 from flatline.observe.probes.criterion import CriterionProbe
 from flatline.observe.probes.cuts import CutsProbe
+from flatline.observe.probes.exchange import ExchangeProbe
 from flatline.observe.probes.forward import ForwardProbe
 from flatline.observe.probes.optimizer import OptimizerProbe
 from flatline.observe.probes.precision import PrecisionProbe
@@ -51,6 +52,7 @@ class Probes:
         self._batches = BatchesProbe(session, self._registry)
         self._cuts = CutsProbe(session, self._registry)
         self._scaler = ScalerProbe(session, self._registry)
+        self._exchange = ExchangeProbe(session)
         self._precision = PrecisionProbe(session)
 
     def install(self) -> None:
@@ -64,6 +66,7 @@ class Probes:
             self._optimizer,
             self._batches,
             self._scaler,
+            self._exchange,
             self._forward,
         ):
             try:

@@ -113,6 +113,9 @@ class BackwardProbe:
             and self._last_step != session.step
             and any(p.grad is not None and measure.readable(p.grad) and bool(p.grad.any()) for p in found.leaves[:8])
         )
+        if not session.checkpointing and loss.grad_fn is not None:
+            for singular in numerics.singular_points(tick, session.step, loss.grad_fn):
+                session.emit(singular)
         session.emit(
             Backward(
                 tick,
