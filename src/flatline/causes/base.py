@@ -7,10 +7,12 @@ import importlib
 import inspect
 import pkgutil
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar, Union
 
 from flatline.causes.case import Case
+from flatline.changes import Change
 from flatline.record.reader import Line
 
 
@@ -73,6 +75,43 @@ class Untested:
 Decision = Union[Found, RuledOut, Expected, Untested]
 
 
+class Outcome(str, enum.Enum):
+    """What an experiment says of the cause that it tests."""
+
+    CONFIRMED = "confirmed"
+    REFUTED = "refuted"
+    UNDECIDED = "undecided"
+
+
+@dataclass
+class Judgement:
+    """The outcome of one experiment, with the numbers of the control and of the trial that decided it."""
+
+    outcome: Outcome
+    text: str
+    control: str = ""
+    trial: str = ""
+
+
+@dataclass
+class Experiment:
+    """The program again with one thing changed, beside the same program untouched.
+
+    Attributes:
+        asks: the question, as a person would ask it ("does the loss still rise at a tenth of the learning rate?").
+        changes: what is changed at the patch points. The control has none.
+        judge: given the control and the trials (one for each seed, the program's own first), says what follows.
+        seeds: how many seeds the trial is run with; 1 where chance plays no part.
+        steps: how many optimizer steps a run needs to show the answer; None for as many as the symptom took.
+    """
+
+    asks: str
+    changes: list[Change]
+    judge: Callable[[Case, list[Case]], Judgement]
+    seeds: int = 1
+    steps: int | None = None
+
+
 class Cause(ABC):
     """One root cause. A subclass is a file of this package and holds the whole story.
 
@@ -94,6 +133,10 @@ class Cause(ABC):
     @abstractmethod
     def decide(self, case: Case) -> Decision | list[Decision] | None:
         """Decides from what was recorded. None when the cause has no bearing on this program."""
+
+    def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        """What proves or refutes this cause in this program, cheapest first; empty when nothing can."""
+        return []
 
     @classmethod
     def story(cls) -> str:
