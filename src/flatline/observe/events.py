@@ -519,6 +519,15 @@ class ModeSlip(Record):
     operation: str
 
 
+class Intervened(Record):
+    """A change that a trial made to the program, and how often it was made so far."""
+
+    tick: int
+    step: int
+    name: str
+    times: int
+
+
 Event = Union[
     Place,
     Source,
@@ -556,4 +565,5 @@ Event = Union[
     Signal,
     Alike,
     ModeSlip,
+    Intervened,
 ]
