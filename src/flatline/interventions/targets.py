@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from flatline.interventions.base import OWN_SEED, Intervention
 from flatline.interventions.formula import Formula
-from flatline.interventions.points import Points
+from flatline.interventions.points import PASS, Points
+from flatline.observe.patching import unseen
 
 _WAYS = ("permute", "shape", "clamp", "normalise", "finite", "plant")
 
@@ -25,7 +27,8 @@ class Targets(Intervention):
             be learned from them but how often each occurs; ``shape`` gives them the shape of the prediction where both
             have as many elements; ``clamp`` brings them into ``[low, high]``; ``normalise`` makes them sum to 1 along
             dimension 1; ``finite`` puts 0 for what is NaN or infinite; ``plant`` writes one positive into a target that
-            is 0 everywhere, and gives an element to a loss that has none.
+            is 0 everywhere (for maps of more dimensions: in the batch of a loader), and gives an element to a loss that
+            has none.
         low, high: the range of ``clamp``.
         scale: what ``clamp`` divides by first.
         line, file, shape: where a formula stands and the shape of its target.
@@ -54,10 +57,32 @@ class Targets(Intervention):
         self._points = points
         if self._how == "plant":
             points.on_result.append((self.name, self._seen))
+            points.patches.replace(_BaseDataLoaderIter, "__next__", self._drawing)
 
     def after_probes(self, points: Points) -> None:
         points.on_criterion.append((self.name, self._criterion))
         self._formula.install(self.name, points, lambda target: self._counted(target, None))
+
+    def _drawing(self, original: Any) -> Any:
+        def __next__(iterator: Any) -> Any:
+            batch = original(iterator)
+            if not isinstance(batch, (tuple, list)):
+                return batch
+            rest = [self._points.attempt(self.name, self._with_positive, part) for part in batch[1:]]
+            return type(batch)([batch[0], *rest]) if all(part is not PASS for part in rest) else batch
+
+        return unseen(__next__, original)
+
+    def _with_positive(self, part: Any) -> Any:
+        """A map of zeros, with a quarter of each of its rows set to 1."""
+        empty = isinstance(part, torch.Tensor) and part.is_floating_point() and part.dim() > 2 and not bool(part.any())
+        if not empty:
+            return part
+        planted = part.clone()
+        flat = planted.reshape(part.shape[0], -1)
+        flat[:, : max(1, flat.shape[1] // 4)] = 1.0
+        self._points.acted(self.name)
+        return planted
 
     def _seen(self, module: torch.nn.Module, result: Any) -> None:
         first = result
