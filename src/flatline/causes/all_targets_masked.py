@@ -243,14 +243,16 @@ def _nothing_counts(case: Case) -> bool:
 
 def _counts(control: Case, trial: Case) -> bool:
     """Untrained outputs of C classes lose about ln C for each target; twice that and half of it are allowed for."""
-    calls = [c for c in trial.calls if c.name in CLASSIFICATION and c.step == 0 and c.valid_targets > 0 and c.value]
-    series = {c.series for c in control.calls if c.valid_targets == 0}
-    for call in calls:
-        if call.series in series or not series:
-            each = call.value / call.valid_targets if call.reduction == "sum" and call.value else call.value or 0.0
-            return 0.5 * math.log(call.classes) < each < 2 * math.log(call.classes)
+    before = [c for c in control.calls if c.step == 0]
+    after = [c for c in trial.calls if c.step == 0]
+    lifted = [new for old, new in zip(before, after) if old.valid_targets == 0 and new.valid_targets > 0]
+    for call in lifted:
+        value = call.value if call.value is not None else call.result.mean if call.result is not None else math.nan
+        each = value / call.valid_targets if call.reduction == "sum" else value
+        if 0.5 * math.log(call.classes) < each < 2 * math.log(call.classes):
+            return True
     first = [b.value for b in trial.backwards[:3] if b.value is not None]
-    return not series and bool(first) and all(math.isfinite(v) and v > 0 for v in first)
+    return not lifted and bool(first) and all(math.isfinite(v) and v > 0 for v in first)
 
 
 def _first(case: Case) -> str:

@@ -25,7 +25,7 @@ Compared = Callable[[Case, Case], bool]
 CLEARLY = 0.8
 # Three standard errors: one run in 740 by chance, for means of independent batches.
 ERRORS = 3.0
-__all__ = ["CLEARLY", "acted", "at", "clearly_lower", "contrast", "ends", "finite", "formula", "loss", "named"]
+__all__ = ["CLEARLY", "acted", "at", "clearly_lower", "contrast", "ends", "finite", "formula", "loss", "named", "noise"]
 
 
 def contrast(
@@ -107,8 +107,12 @@ def clearly_lower(control: Case, trial: Case, share: float = CLEARLY) -> bool:
         return False
     if not math.isfinite(one):
         return True
-    noise = math.hypot(*(_error(c) for c in (control, trial)))
-    return one > 0 and other < share * one and one - other > ERRORS * noise
+    return one > 0 and other < share * one and one - other > ERRORS * noise(control, trial)
+
+
+def noise(control: Case, trial: Case) -> float:
+    """Standard error of the difference of both last losses, from the spread of the last batches."""
+    return math.hypot(_error(control), _error(trial))
 
 
 def _error(case: Case) -> float:

@@ -12,7 +12,7 @@ from flatline.interventions.formula import Formula
 from flatline.interventions.points import PASS, Points
 from flatline.observe.patching import unseen
 
-_WAYS = ("permute", "shape", "clamp", "normalise", "finite", "plant")
+_WAYS = ("permute", "shuffle", "shape", "clamp", "normalise", "finite", "plant")
 
 
 class Targets(Intervention):
@@ -24,7 +24,8 @@ class Targets(Intervention):
 
     Args:
         how: ``permute`` gives each sample the target of another one, in a new order at every call, so that nothing can
-            be learned from them but how often each occurs; ``shape`` gives them the shape of the prediction where both
+            be learned from them but how often each occurs; ``shuffle`` does so in one order for each size of a batch, which for
+            training on the whole data is one permutation of the labels; ``shape`` gives them the shape of the prediction where both
             have as many elements; ``clamp`` brings them into ``[low, high]``; ``normalise`` makes them sum to 1 along
             dimension 1; ``finite`` puts 0 for what is NaN or infinite; ``plant`` writes one positive into a target that
             is 0 everywhere (for maps of more dimensions: in the batch of a loader), and gives an element to a loss that
@@ -61,7 +62,7 @@ class Targets(Intervention):
 
     def after_probes(self, points: Points) -> None:
         points.on_criterion.append((self.name, self._criterion))
-        self._formula.install(self.name, points, lambda target: self._counted(target, None))
+        self._formula.install(self.name, points, self._counted)
 
     def _drawing(self, original: Any) -> Any:
         def __next__(iterator: Any) -> Any:
@@ -107,7 +108,9 @@ class Targets(Intervention):
         return changed
 
     def _changed(self, target: torch.Tensor, given: torch.Tensor | None) -> torch.Tensor:
-        if self._how == "permute":
+        if self._how in ("permute", "shuffle"):
+            if self._how == "shuffle":
+                self._generator.manual_seed(OWN_SEED)
             # A batch of one sequence is permuted along the sequence.
             dimension = 1 if target.shape[0] == 1 and target.dim() > 1 else 0
             order = torch.randperm(target.shape[dimension], generator=self._generator)
