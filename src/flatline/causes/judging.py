@@ -25,7 +25,20 @@ Compared = Callable[[Case, Case], bool]
 CLEARLY = 0.8
 # Three standard errors: one run in 740 by chance, for means of independent batches.
 ERRORS = 3.0
-__all__ = ["CLEARLY", "acted", "at", "clearly_lower", "contrast", "ends", "finite", "formula", "loss", "named", "noise"]
+__all__ = [
+    "CLEARLY",
+    "acted",
+    "at",
+    "clearly_lower",
+    "contrast",
+    "ends",
+    "finite",
+    "formula",
+    "loss",
+    "named",
+    "noise",
+    "same_course",
+]
 
 
 def contrast(
@@ -113,6 +126,12 @@ def clearly_lower(control: Case, trial: Case, share: float = CLEARLY) -> bool:
 def noise(control: Case, trial: Case) -> float:
     """Standard error of the difference of both last losses, from the spread of the last batches."""
     return math.hypot(_error(control), _error(trial))
+
+
+def same_course(control: Case, trial: Case) -> bool:
+    """Whether both losses end at the same height: within three standard errors, or a twentieth of the chance loss."""
+    chance = control.chance.value if control.chance is not None else 0.0
+    return abs(last(control) - last(trial)) < max(ERRORS * noise(control, trial), 0.05 * chance)
 
 
 def _error(case: Case) -> float:

@@ -5,7 +5,7 @@ import math
 from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut, Untested
 from flatline.causes.case import Case, number
 from flatline.causes.constant_targets import target_line
-from flatline.causes.judging import contrast, formula, last, noise
+from flatline.causes.judging import contrast, formula, last, same_course
 from flatline.changes import Change
 
 # As in too-few-steps: no first-order method gets anywhere in so few.
@@ -101,7 +101,7 @@ class NoSignal(Cause):
                 contrast(
                     "targets",
                     lambda control: control.chance is not None and control.moves,
-                    _same_curve,
+                    same_course,
                     "with permuted labels the loss takes the same course: the labels tell nothing of the inputs",
                     "the true labels are learned better than permuted ones",
                     lambda control, trial: last(control) < 0.8 * last(trial) and control.held_out_explained > 0.1,
@@ -109,9 +109,3 @@ class NoSignal(Cause):
                 steps=case.recording.steps,
             )
         ]
-
-
-def _same_curve(control: Case, trial: Case) -> bool:
-    """Within three standard errors of the last batches, or a twentieth of the chance loss."""
-    chance = control.chance.value if control.chance is not None else 0.0
-    return abs(last(control) - last(trial)) < max(3 * noise(control, trial), 0.05 * chance)

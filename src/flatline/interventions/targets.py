@@ -9,7 +9,7 @@ from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from flatline.interventions.base import OWN_SEED, Intervention
 from flatline.interventions.formula import Formula
-from flatline.interventions.points import PASS, Points
+from flatline.interventions.points import PASS, Operation, Points
 from flatline.observe.patching import unseen
 
 _WAYS = ("permute", "shuffle", "shape", "clamp", "normalise", "finite", "plant")
@@ -18,7 +18,7 @@ _WAYS = ("permute", "shuffle", "shape", "clamp", "normalise", "finite", "plant")
 class Targets(Intervention):
     """Changes the target that a loss is computed with.
 
-    Patch points: the functional losses of ``torch.nn.functional`` (the modules call them); for a loss written as a
+    Patch points: the functional losses of ``torch.nn.functional`` (the modules call them) and ``cosine_similarity``; for a loss written as a
     formula, the operations on its line (see :mod:`flatline.interventions.formula`). Left as it is: whatever else the
     program does with its targets; the random numbers.
 
@@ -63,6 +63,8 @@ class Targets(Intervention):
     def after_probes(self, points: Points) -> None:
         points.on_criterion.append((self.name, self._criterion))
         self._formula.install(self.name, points, self._counted)
+        if self._how == "permute":
+            points.on_operation.append((self.name, self._similarity))
 
     def _drawing(self, original: Any) -> Any:
         def __next__(iterator: Any) -> Any:
@@ -100,6 +102,14 @@ class Targets(Intervention):
             self._give_element(arguments, given, target, self._output)
         elif target.dim() > 0:
             arguments["target"] = self._counted(target, given)
+
+    def _similarity(self, operation: Operation) -> Any:
+        """A loss out of cosines has the other of each pair for its target."""
+        if operation.name == "cosine_similarity" and len(operation.args) > 1:
+            first, second = operation.args[:2]
+            if isinstance(second, torch.Tensor) and second.dim() > 1 and second.requires_grad:
+                operation.args = (first, self._counted(second, first), *operation.args[2:])
+        return PASS
 
     def _counted(self, target: torch.Tensor, given: torch.Tensor | None) -> torch.Tensor:
         changed = self._changed(target, given)

@@ -56,7 +56,8 @@ class Tokens(Intervention):
             return drawn * value.std() + value.mean()
         words = torch.unique(value)
         pick = torch.randint(0, len(words), (value.numel(),), generator=self._generator)
-        return words.index_select(0, pick.to(value.device)).reshape(value.shape)
+        picked: torch.Tensor = words[pick.to(value.device)].reshape(value.shape)
+        return picked
 
     def _criterion(self, name: str, arguments: dict[str, Any]) -> None:
         target = arguments.get("target")
