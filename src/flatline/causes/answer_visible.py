@@ -65,6 +65,23 @@ class AnswerVisible(Cause):
     def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
         if not isinstance(decision, Found):
             return []
+        if overlap(case.recording) is not None and not case.recording.all(Visible):
+            return [
+                Experiment(
+                    "are random labels, one for each row, known on the evaluated rows?",
+                    [Change("memory", {})],
+                    contrast(
+                        "memory",
+                        lambda control: overlap(control.recording) is not None,
+                        lambda control, trial: _remembered(trial) < 0.8,
+                        "random labels of evaluated rows are known: these rows were trained on",
+                        "random labels of evaluated rows are not known",
+                        lambda control, trial: _remembered(trial) > 1,
+                        lambda some: f"held-out loss over chance: {_remembered(some):.3g}",
+                    ),
+                    steps=case.recording.steps,
+                )
+            ]
         return [
             Experiment(
                 "does the loss fall on random data, which nobody can predict?",
@@ -243,3 +260,10 @@ def _unpredictable(case: Case) -> float:
     if len(case.label_counts) > 1 and case.main_call is not None and case.main_call.name in CLASSIFICATION:
         return math.log(len(case.label_counts))
     return case.chance.value if case.chance is not None else 0.0
+
+
+def _remembered(case: Case) -> float:
+    """The least loss without gradients over ln C."""
+    classes = max((c.classes for c in case.calls), default=-1)
+    values = [float(c.values[-1]) for c in case.recording.evaluations if len(c)]
+    return min(values) / math.log(classes) if values and classes > 1 else math.nan

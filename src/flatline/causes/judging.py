@@ -155,4 +155,11 @@ def formula(case: Case) -> dict[str, Any]:
     main = case.main_call
     if main is None or main.name != "expression" or main.target is None or not main.target.shape:
         return {}
-    return {**at(case.call_line(main)), "shape": list(main.target.shape)}
+    line = case.call_line(main)
+    name = main.names[1] if len(main.names) > 1 else ""
+    if line is not None and name and name not in line.source:
+        # ``error = f(x) - y`` stands above ``(error ** 2).mean()``.
+        above = [case.recording.line_at(line.file, n, line.function) for n in range(line.line - 1, line.line - 6, -1)]
+        line = next((before for before in above if name in before.source), line)
+    floating = main.target.dtype.startswith(("float", "bfloat"))
+    return {**at(line), "shape": list(main.target.shape), "floating": floating}

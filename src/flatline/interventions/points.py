@@ -160,7 +160,9 @@ class Points:
                 self.attempt(intervention, change, name, bound.arguments)
             depth.criteria += 1
             try:
-                return original(*bound.args, **bound.kwargs)
+                # Given as the program gave them, by place or by name: the probes above look there.
+                values = list(bound.arguments.items())
+                return original(*(v for _, v in values[: len(args)]), **dict(values[len(args) :]))
             finally:
                 depth.criteria -= 1
 
