@@ -76,7 +76,7 @@ class AnswerVisible(Cause):
                         lambda control, trial: _remembered(trial) < 0.8,
                         "random labels of evaluated rows are known: these rows were trained on",
                         "random labels of evaluated rows are not known",
-                        lambda control, trial: _remembered(trial) > 1,
+                        lambda control, trial: _remembered(trial) > 1 and trial.explained > 0.5,
                         lambda some: f"held-out loss over chance: {_remembered(some):.3g}",
                     ),
                     steps=case.recording.steps,

@@ -17,7 +17,7 @@ _BINARY = ("binary_cross_entropy", "binary_cross_entropy_with_logits")
 class Memory(Intervention):
     """Gives each row of inputs a label drawn from its own bytes, the same whenever that row comes.
 
-    Such labels cannot be predicted for a row that was not trained on. Without gradients, the loss is taken over the rows
+    Such labels cannot be predicted for a row that was not trained on. Where the prediction has no gradient, the loss is taken over the rows
     that were trained on before, if there are any.
 
     Patch points: calls of top-level modules, where the rows are seen; the functional losses for classes. Left as it is:
@@ -55,7 +55,7 @@ class Memory(Intervention):
         labels = torch.tensor([row % classes for row in self._rows]).to(target)
         arguments["target"] = labels.reshape(target.shape)
         self._points.acted(self.name)
-        if torch.is_grad_enabled():
+        if given.requires_grad:
             self._trained.update(self._rows)
             return
         shared = [i for i, row in enumerate(self._rows) if row in self._trained]
