@@ -1,8 +1,10 @@
 from __future__ import annotations
 
-from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut, Untested
+from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut, Untested
 from flatline.causes.case import Case
+from flatline.causes.judging import contrast, finite
 from flatline.causes.non_finite import HALF
+from flatline.changes import Change
 from flatline.observe.events import Exchanged
 from flatline.record.reader import Recording
 
@@ -22,7 +24,8 @@ class DistributedNumerics(Cause):
         and a NaN that another process sent look the same in one process's gradients, but not in the type exchanged.
 
     Experiment
-        The same program in one process, with the same global batch.
+        Where 16-bit numbers are exchanged: the same program in float32, in which every sum over processes is
+        finite.
 
     Fix
         Sum in float32, or divide before the sum; give each process the same number of rows.
@@ -38,8 +41,8 @@ class DistributedNumerics(Cause):
 
     def decide(self, case: Case) -> Decision | None:
         recording = case.recording
-        exchanged = [e for rank in recording.ranks or [recording] for e in rank.all(Exchanged)]
-        spoilt = next((e for e in exchanged if e.finite_before and not e.finite_after), None)
+        exchanged = _exchanged(case)
+        spoilt = next(iter(_spoilt(case)), None)
         if spoilt is not None:
             half = spoilt.dtype in HALF
             return Found(
@@ -76,6 +79,25 @@ class DistributedNumerics(Cause):
             )
         return None
 
+    def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        if not isinstance(decision, Found) or not any(e.dtype in HALF for e in _spoilt(case)):
+            return []
+        return [
+            Experiment(
+                "is every sum over processes finite in float32?",
+                [Change("precision", {"dtype": "float32"})],
+                contrast(
+                    "precision",
+                    lambda control: bool(_spoilt(control)),
+                    lambda control, trial: bool(_exchanged(trial)) and not _spoilt(trial) and finite(trial),
+                    "in float32, with the same rows in each process, every sum over processes is finite",
+                    "in float32 a sum over processes is not finite either",
+                    lambda control, trial: bool(_spoilt(trial)),
+                ),
+                steps=case.recording.steps,
+            )
+        ]
+
     def _starved(self, recording: Recording, exchanged: list[Exchanged]) -> Found | None:
         """A process that was given no rows takes a mean over nothing, which is NaN, and the sum carries it to all."""
         first = {r.run.rank: r.first_non_finite for r in recording.ranks}
@@ -107,3 +129,12 @@ class DistributedNumerics(Cause):
             "Give every process as many rows as the others: drop the last, uneven batch, or pad it (DistributedSampler "
             "does), or leave the process without rows out of the sum.",
         )
+
+
+def _exchanged(case: Case) -> list[Exchanged]:
+    recording = case.recording
+    return [e for rank in recording.ranks or [recording] for e in rank.all(Exchanged)]
+
+
+def _spoilt(case: Case) -> list[Exchanged]:
+    return [e for e in _exchanged(case) if e.finite_before and not e.finite_after]

@@ -86,7 +86,8 @@ def contrast(
 
 def acted(case: Case, change: str) -> int:
     """How often a change was made in a trial."""
-    return max((r.times for r in case.recording.all(Intervened) if r.name == change), default=0)
+    processes = [case.recording, *case.recording.ranks]
+    return max((r.times for p in processes for r in p.all(Intervened) if r.name == change), default=0)
 
 
 def loss(case: Case) -> Floats:
