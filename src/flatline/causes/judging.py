@@ -132,7 +132,7 @@ def noise(control: Case, trial: Case) -> float:
 def same_course(control: Case, trial: Case) -> bool:
     """Whether both losses end at the same height: within three standard errors, or a twentieth of the chance loss."""
     chance = control.chance.value if control.chance is not None else 0.0
-    return abs(last(control) - last(trial)) < max(ERRORS * noise(control, trial), 0.05 * chance)
+    return abs(last(control) - last(trial)) <= max(ERRORS * noise(control, trial), 0.05 * chance)
 
 
 def _error(case: Case) -> float:
