@@ -74,7 +74,10 @@ class TooFewSteps(Cause):
         )
 
     def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
-        if not isinstance(decision, Found):
+        from flatline.causes.learning_rate_zero import LearningRateZero
+
+        if not isinstance(decision, Found) or isinstance(LearningRateZero().decide(case), Found):
+            # A rate that falls to nothing cuts the way short too: its own experiment tells.
             return []
         return [
             Experiment(
