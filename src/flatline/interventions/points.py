@@ -46,6 +46,8 @@ class _Operations(TorchFunctionMode):
         self._points = points
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if torch.compiler.is_compiling():
+            return func(*args, **(kwargs or {}))
         points = self._points
         operation = Operation(func, args, kwargs or {})
         if points.session.busy or points.inside:
