@@ -82,7 +82,8 @@ class DeadRelu(Cause):
         )
 
     def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
-        if not isinstance(decision, Found):
+        if not isinstance(decision, Found) or decision.level is not Level.LIKELY:
+            # What died in the course of training comes alive with any gentler start: what killed it is the cause.
             return []
         backwards = [b for b in case.backwards if any(a.kind == "relu" for a in b.activations)]
         found = self._dead(backwards)

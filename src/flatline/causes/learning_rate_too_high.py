@@ -97,6 +97,11 @@ class LearningRateTooHigh(Cause):
     def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
         momenta = [m for r in case.recording.all(LearningRate) for m in r.momenta]
         chance = case.chance.value if case.chance is not None else math.inf
+        from flatline.causes.wrong_mode import WrongMode
+
+        if isinstance(WrongMode().decide(case), Found):
+            # Without its normalisation a network bears only a lower rate: the mode is the fault.
+            return []
         if not isinstance(decision, Found) or max(momenta, default=0.0) > CUSTOMARY or case.first_value > 10 * chance:
             # A momentum beyond the customary, and weights that are too large from the start, are cured by a lower rate
             # as well: their own experiments tell.
