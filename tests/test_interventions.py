@@ -592,3 +592,18 @@ def test_the_loss_of_end_tokens_is_watched_and_trains_nothing() -> None:
     assert times(records, "ending") == 1
     assert loss.item() < 0.01 < expected.item()
     assert gradient is not None and other.grad is not None and torch.equal(other.grad[0], gradient[0])
+
+
+def test_a_formula_in_a_function_is_found_on_the_line_that_calls_it() -> None:
+    prediction = torch.tensor([[1.0], [2.0]], requires_grad=True)
+    target = torch.tensor([1.0, 2.0])
+
+    def squared(p: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        return ((p - t) ** 2).mean()
+
+    def formula() -> torch.Tensor:
+        return squared(prediction, target)
+
+    line = formula.__code__.co_firstlineno + 1
+    with changed(Change("targets", {"how": "shape", "line": line, "file": __file__, "shape": [2]})):
+        assert formula().item() == 0

@@ -223,6 +223,15 @@ class Points:
 
     # where -------------------------------------------------------------------------------------------------------
 
+    def lines(self, most: int = 4) -> list[tuple[str, int]]:
+        """File and line of the user's code that is being executed, and of its callers, innermost first."""
+        locator, found = self.session.locator, []
+        frame = locator.frame(sys._getframe(1))
+        while frame is not None and len(found) < most:
+            found.append((frame.f_code.co_filename, frame.f_lineno))
+            frame = locator.frame(frame.f_back) if frame.f_back is not None else None
+        return found
+
     def line(self) -> tuple[str, int] | None:
         """File and line of the user's code that is being executed."""
         frame = self.session.locator.frame(sys._getframe(1))
