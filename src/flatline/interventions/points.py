@@ -225,7 +225,8 @@ class Points:
 
     def lines(self, most: int = 4) -> list[tuple[str, int]]:
         """File and line of the user's code that is being executed, and of its callers, innermost first."""
-        locator, found = self.session.locator, []
+        locator = self.session.locator
+        found: list[tuple[str, int]] = []
         frame = locator.frame(sys._getframe(1))
         while frame is not None and len(found) < most:
             found.append((frame.f_code.co_filename, frame.f_lineno))
