@@ -96,7 +96,8 @@ class DuplicateData(Cause):
         )
 
     def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
-        if not isinstance(decision, Found):
+        if not isinstance(decision, Found) or decision.level is not Level.LIKELY:
+            # Of rows that may be equal by nature, leaving copies out proves nothing.
             return []
         return [
             Experiment(
