@@ -73,7 +73,7 @@ class Parameters(Intervention):
                 if id(leaf) not in self._hooked:
                     # The program may clear its gradients before the next backward.
                     self._hooked[id(leaf)] = leaf
-                    leaf.register_post_accumulate_grad_hook(self._keep)
+                    leaf.register_post_accumulate_grad_hook(self._keep)  # type: ignore[no-untyped-call]
 
     def _keep(self, leaf: torch.Tensor) -> None:
         if not self._stepped and leaf.grad is not None:
