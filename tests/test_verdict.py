@@ -135,7 +135,7 @@ def test_a_full_verdict_is_valid_and_complete(monkeypatch: pytest.MonkeyPatch) -
         "name": "first", "level": "likely", "confidence": 0.9,
         "location": {"file": LINE.file, "line": 7, "source": LINE.source},
         "evidence": [{"text": "what", "measured": "3", "expected": "2"}],
-        "experiment": None, "fix": {"text": "Do this.", "diff": None},
+        "experiment": None, "fix": {"text": "Do this.", "diff": None}, "related": [],
     }  # fmt: skip
     assert content["causes"][1]["location"] is None
     assert [r["name"] for r in content["ruled_out"]] == ["third", "seventh"]
