@@ -23,6 +23,7 @@ from flatline.verdict import Verdict
 
 MOST_POINTS = 2000
 MOST_SERIES = 8
+MOST_TRIAL_POINTS = 500
 MOST_EPOCHS = 60
 MOST_MARKS = 40
 MOST_LABELS = 64
@@ -94,6 +95,17 @@ class Labels(msgspec.Struct):
     chance_is: str
 
 
+class Trial(msgspec.Struct):
+    """An experiment on a cause: the program as it is (``control``) beside the same with one thing changed."""
+
+    cause: str
+    asks: str
+    changes: str
+    outcome: str
+    text: str
+    curves: list[Line]
+
+
 class RunFacts(msgspec.Struct):
     argv: list[str]
     command: str
@@ -121,6 +133,7 @@ class Facts(msgspec.Struct):
     loaders: list[Loader]
     tensors: list[Tensor]
     labels: Labels | None
+    trials: list[Trial]
 
     def to_json(self) -> bytes:
         """As JSON; NaN and infinities are null."""
@@ -147,6 +160,7 @@ def facts(recording: Recording, verdict: Verdict, store: str | Path | None = Non
         _loaders(recording),
         _tensors(recording),
         _labels(recording),
+        trials(verdict),
     )
 
 
@@ -257,6 +271,46 @@ def _rates(recording: Recording, most: int) -> list[Line]:
         steps, values = np.array([s for s, _ in ends], np.int64), np.array([v for _, v in ends])
         lines.append(_line("rate", name, where(recording, made.place if made else None), steps, values, most))
     return lines
+
+
+def trials(verdict: Verdict) -> list[Trial]:
+    """The experiments that causes carry. A curve that is not a list of [step, value] pairs is left out."""
+    result: list[Trial] = []
+    for cause in verdict.causes:
+        found = cause.experiment
+        if not found:
+            continue
+        curves = [_pairs(kind, found.get(kind)) for kind in ("control", "trial")]
+        words = (str(found.get(key) or "") for key in ("asks", "outcome", "text"))
+        asks, outcome, text = words
+        curved = [curve for curve in curves if curve is not None]
+        result.append(Trial(cause.name, asks, _changes(found.get("changes")), outcome, text, curved))
+    return result
+
+
+def _pairs(kind: str, pairs: Any) -> Line | None:
+    if not isinstance(pairs, list) or not pairs:
+        return None
+    try:
+        steps = np.array([int(step) for step, _ in pairs], np.int64)
+        values = np.array([math.nan if value is None else float(value) for _, value in pairs])
+    except (TypeError, ValueError):
+        return None
+    return _line(kind, {"control": "as it is", "trial": "changed"}[kind], "", steps, values, MOST_TRIAL_POINTS)
+
+
+def _changes(changes: Any) -> str:
+    """What a trial changed, in words: ``learning-rate (factor 0.1)``."""
+    if not isinstance(changes, list):
+        return str(changes or "")
+    parts: list[str] = []
+    for change in changes:
+        if isinstance(change, dict) and "name" in change:
+            settings = ", ".join(f"{key} {value}" for key, value in (change.get("arguments") or {}).items())
+            parts.append(f"{change['name']} ({settings})" if settings else str(change["name"]))
+        else:
+            parts.append(str(change))
+    return "; ".join(parts)
 
 
 # marks -----------------------------------------------------------------------------------------------------------

@@ -12,10 +12,10 @@ from flatline.verdict import Verdict
 
 CONTEXT = 4
 # A file is shown as a whole up to so many lines, and lines up to so many characters; what is left out is said.
-MOST_LINES = 1500
-AROUND = 200
+MOST_LINES = 500
+AROUND = 60
 MOST_WIDTH = 400
-MOST_FILES = 6
+MOST_FILES = 4
 
 
 class LineMark(msgspec.Struct):
