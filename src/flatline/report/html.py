@@ -14,7 +14,8 @@ from flatline import __version__
 from flatline.causes.base import catalogue
 from flatline.record.reader import Recording
 from flatline.report.code import Block, blocks
-from flatline.report.facts import Facts, Trial, facts
+from flatline.report.curves import Trial
+from flatline.report.facts import Facts, facts
 from flatline.report.page import asset, chart_script, embedded, policy, stylesheet
 from flatline.report.visible import visible
 from flatline.verdict import CauseItem, Verdict
