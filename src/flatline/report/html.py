@@ -150,6 +150,7 @@ def _drawn(given: Facts) -> bytes:
         "losses": given.losses,
         "rates": given.rates,
         "epochs": given.epochs,
+        "epochs_every": given.epochs_every,
         "marks": given.marks,
         "heat_maps": given.heat_maps,
         "trials": given.trials,

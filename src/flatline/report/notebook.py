@@ -15,6 +15,7 @@ from flatline.report.visible import visible
 from flatline.verdict import Verdict
 
 MOST_POINTS = 400
+MOST_POSSIBLE = 2
 WIDTH, HEIGHT = 320, 48
 
 
@@ -26,6 +27,7 @@ def as_html(verdict: Verdict, curve: Floats | None = None) -> str:
     titles = {name: cause.title for name, cause in catalogue().items()}
     return environment().get_template("notebook.html").render(
         verdict=verdict,
+        shown=verdict.faults + [c for c in verdict.causes if c.level == "possible"][:MOST_POSSIBLE],
         sight=sight,
         follows=follows,
         state=state,
