@@ -14,6 +14,7 @@ import argparse
 import math
 import platform
 import random
+import shutil
 import statistics
 import sys
 import tempfile
@@ -125,7 +126,8 @@ def opened(page: Path) -> tuple[list[float], list[float]]:
 
     drawn, painted = [], []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         for _ in range(OPENED + 1):
             context = browser.new_context(viewport={"width": 1280, "height": 900})
             view = context.new_page()
