@@ -199,6 +199,15 @@ def test_without_locks_a_run_that_wrote_within_the_hour_is_kept(tmp_path: Path) 
     assert not in_use(path, now=time.time() + 3601)
 
 
+def test_the_ranks_of_one_run_are_one(runs: Path) -> None:
+    for rank in range(3):
+        store(runs / f"2025-x-rank{rank}.sqlite", days=9)
+    assert "2025-x-rank0 and 2 ranks more" in call("runs", "list").stdout
+    assert len(stores(runs)) == 6
+    call("runs", "prune", "--keep", "3", "--yes")
+    assert {path.name for path in stores(runs)} == {"2026-a.sqlite", "2026-b.sqlite", "2026-c.sqlite"}
+
+
 def test_prune_wants_to_know_which(runs: Path) -> None:
     for arguments, words in (((), "say which"), (("--older", "week"), "not an age"), (("--keep", "-1"), "--keep")):
         result = call("runs", "prune", *arguments)

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from flatline.commands.showing import diagnosed, page_of, require_folder, show, write_html, write_json
-from flatline.launcher import end_like, launch, new_store
+from flatline.launcher import end_like, launch, new_store, own_rank, wait_for_ranks
 
 STRICT_STATUS = 10
 _PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
@@ -42,6 +42,12 @@ def run(
     json_file, page = require_folder("--json", json_path), require_folder("--html", html_path)
     store = new_store(folder).absolute()
     status = launch("module" if module else "script", program, arguments, store, not quiet)
+    rank = own_rank()
+    if rank is not None:
+        if rank > 0:
+            # One verdict for all ranks is enough, and one file; the first rank gives it.
+            sys.exit(end_like(status))
+        wait_for_ranks(store)
     found = diagnosed(store)
     if found is not None:
         if json_file is not None:

@@ -32,11 +32,11 @@ def list_runs(folder: str) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from flatline.record.folder import glance, stores
+    from flatline.record import folder as records
     from flatline.record.store import StoreError
     from flatline.report.visible import visible
 
-    found = stores(folder)
+    found = records.runs(folder)
     if not found:
         raise click.UsageError(f"no recorded run in {folder}; `flatline run PROGRAM` makes one")
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
@@ -44,9 +44,10 @@ def list_runs(folder: str) -> None:
         table.add_column(
             name, justify="right" if name == "steps" else "left", overflow="fold", no_wrap=name in ("run", "steps")
         )
-    for path in found:
+    for path, *others in found:
         try:
-            row = _row(glance(path))
+            row = _row(records.glance(path))
+            row[0] += f" and {len(others)} ranks more" if others else ""
         except StoreError as error:
             row = [path.stem, "", "", "", str(error), ""]
         table.add_row(*(Text(visible(cell)) for cell in row))
@@ -101,26 +102,31 @@ def compare(one: str, other: str, folder: str) -> None:
 @_FOLDER
 def prune(keep: int | None, older: str | None, yes: bool, folder: str) -> None:
     """Deletes old runs with their reports, after asking. Files that are no record of flatline's are never touched."""
-    from flatline.record.folder import in_use, parts, stores
+    from flatline.record import folder as records
 
     if keep is None and older is None:
         raise click.UsageError("say which: --keep N keeps the newest N, --older 7d takes those older than a week")
     age = seconds(older) if older is not None else 0.0
-    old = [path for path in stores(folder)[keep or 0 :] if time.time() - path.stat().st_mtime >= age]
+    old = [
+        run
+        for run in records.runs(folder)[keep or 0 :]
+        if time.time() - max(path.stat().st_mtime for path in run) >= age
+    ]
     if not old:
         click.echo("nothing to delete")
         return
-    for path in old:
-        click.echo(f"{path}  {_size(sum(part.stat().st_size for part in parts(path)))}")
+    for run in old:
+        size = sum(part.stat().st_size for path in run for part in records.parts(path))
+        click.echo(f"{', '.join(map(str, run))}  {_size(size)}")
     if not yes:
         click.confirm(f"Delete {len(old)} run{'s' if len(old) > 1 else ''}?", abort=True)
     failed = False
-    for path in old:
-        if in_use(path):
-            click.echo(f"flatline: {path} is kept: its run may still be going on", err=True)
+    for run in old:
+        if any(records.in_use(path) for path in run):
+            click.echo(f"flatline: {run[0]} is kept: its run may still be going on", err=True)
             continue
         # The store last: what cannot be deleted then still belongs to one.
-        for part in reversed(parts(path)):
+        for part in (part for path in run for part in reversed(records.parts(path))):
             try:
                 part.unlink(missing_ok=True)
             except OSError as error:

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from flatline.record.reader import read
+from flatline.record.reader import rank_stores, read
 from flatline.record.store import StoreError
 
 _TABLES = {"flush", "format"}
@@ -54,13 +54,26 @@ def stores(folder: str | Path) -> list[Path]:
     return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
 
 
+def runs(folder: str | Path) -> list[list[Path]]:
+    """The runs of a folder, newest first: the stores of each, more than one for a run in several processes."""
+    found = stores(folder)
+    known = set(found)
+    result: list[list[Path]] = []
+    for path in found:
+        if path in known:
+            own = sorted({path, *(one for one in rank_stores(path) if one in known)})
+            known -= set(own)
+            result.append(own)
+    return result
+
+
 def glance(path: Path) -> Glance:
     """What one row of a list says of a run.
 
     Raises:
         StoreError: the store cannot be read.
     """
-    recording = read(path)
+    recording = read(path, alone=True)
     curve = recording.optimised[0] if recording.optimised else None
     end = recording.ended
     return Glance(
@@ -89,7 +102,7 @@ def in_use(path: Path, now: float | None = None) -> bool:
     except sqlite3.OperationalError:
         return True
     try:
-        ended = read(path).ended is not None
+        ended = read(path, alone=True).ended is not None
     except StoreError:
         ended = False
     age = (time.time() if now is None else now) - path.stat().st_mtime
