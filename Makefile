@@ -50,7 +50,7 @@ bench-report: $(VENV)/.tests chromium
 	OMP_NUM_THREADS=1 $(BIN)/python bench/report.py --write docs/report-figures.md
 
 screenshots: $(VENV)/.tests chromium
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/test_page.py --screenshots
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/test_page_run.py --screenshots
 
 docs: $(VENV)/.runtime
 	$(BIN)/python docs/generate.py
