@@ -17,7 +17,7 @@ from flatline.observe.events import RunEnded, RunStarted
 from flatline.observe.patching import Patches, hide_from_tracebacks, unseen
 from flatline.observe.probes.printed import PrintedProbe
 from flatline.observe.session import Session
-from flatline.record.store import Writer
+from flatline.record.store import Writer, machine
 from flatline.status import StatusLine
 
 
@@ -86,7 +86,10 @@ class Recorder:
         self.printed.install(self.patches)
         versions = {"python": sys.version.split()[0]}
         rank = os.environ.get("RANK", "")
-        self._started = RunStarted(argv, os.getcwd(), versions, time.time(), int(rank) if rank.isdecimal() else 0)
+        number = int(rank) if rank.isdecimal() else 0
+        self._started = RunStarted(
+            argv, os.getcwd(), versions, time.time(), number, process=self._process, host=machine()
+        )
         self.session.emit(self._started)
         self.session.flush(force=True)
         # An open SQLite connection must not be carried into another process: closing it there would disturb ours.

@@ -39,12 +39,16 @@ class Source(Record):
 
 
 class RunStarted(Record):
+    """``process`` is the program's process id on the machine ``host``: whether it still runs can be asked there."""
+
     argv: list[str]
     directory: str
     versions: dict[str, str]
     started: float
     rank: int = 0
     seed: int | None = None
+    process: int = 0
+    host: str = ""
 
 
 class RunEnded(Record):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flatline.observe import events as e
-from flatline.record.store import FORMAT, StoreError
+from flatline.record.rows import rows_after
+from flatline.record.store import StoreError
 
 R = TypeVar("R", bound=e.Record)
 Floats = NDArray[np.float64]
@@ -215,26 +215,19 @@ class Recording:
 
 
 def read(path: str | Path) -> Recording:
-    """Reads the store of a run.
+    """Reads the store of a run, also while it is being written.
 
     Raises:
         StoreError: the file is missing, is not a store, or was written by a newer flatline.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise StoreError(f"there is no record of a run at {path}; `flatline run PROGRAM` makes one")
     decoder = msgspec.msgpack.Decoder(list[e.Event])
     records: list[e.Event] = []
-    try:
-        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5.0)
-        try:
-            versions = [row[0] for row in connection.execute("SELECT version FROM format")]
-            if versions and versions[0] > FORMAT:
-                raise StoreError(f"{path} was written by a newer flatline (format {versions[0]}); update flatline")
-            for (blob,) in connection.execute("SELECT records FROM flush ORDER BY id"):
+    last = 0
+    while rows := rows_after(path, last):
+        for number, blob in rows:
+            try:
                 records.extend(decoder.decode(blob))
-        finally:
-            connection.close()
-    except (sqlite3.Error, msgspec.MsgspecError) as error:
-        raise StoreError(f"{path} cannot be read as the record of a run: {error}") from error
+            except msgspec.MsgspecError as error:
+                raise StoreError(f"{path} cannot be read as the record of a run: {error}") from error
+            last = number
     return Recording(records)

@@ -1,0 +1,173 @@
+"""Takes in the records of a run one by one and keeps what a page draws, within bounds."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from flatline.live.curves import ThinnedCurve
+from flatline.observe import events as e
+
+# A program may have a loss for every layer; a page with more curves than this is read by nobody.
+MOST_SERIES = 24
+MOST_EPOCHS = 60
+GRADIENT, UPDATE, RATE = -1, -2, -3
+
+
+@dataclass
+class Shown:
+    """One curve with what it is called."""
+
+    kind: str
+    name: str
+    place: int | None
+    curve: ThinnedCurve = field(default_factory=ThinnedCurve)
+
+
+class Intake:
+    """What is known of a run after the records taken so far. Everything in it is of bounded size."""
+
+    def __init__(self) -> None:
+        self.started: e.RunStarted | None = None
+        self.ended: e.RunEnded | None = None
+        self.series: dict[int, Shown] = {}
+        self.left_out = 0
+        self.steps = 0
+        self.epoch_count = 0
+        self.epochs: list[tuple[int, int]] = []
+        self._places: dict[int, str] = {}
+        self._every = 1
+        self._passes: dict[int, int] = {}
+        self._optimizers: dict[int, str] = {}
+        self._parameters = self._elements = 0
+        self._cost: e.Cost | None = None
+        self._printed = ""
+
+    def take(self, event: e.Event, row: int) -> None:
+        """One record, from that row of the store.
+
+        Raises:
+            ValueError: the record is none that a probe writes.
+        """
+        if isinstance(event, e.Points):
+            self._points(event, row)
+        elif isinstance(event, e.Series):
+            self.left_out += self._show(event.number, event.kind, event.name, event.place) is None
+        elif isinstance(event, e.Place):
+            if len(self._places) < 10_000:
+                self._places[event.number] = f"{event.file.replace(chr(92), '/').rsplit('/', 1)[-1]}:{event.line}"
+        elif isinstance(event, e.Update):
+            self._update(event, row)
+        elif isinstance(event, e.LearningRate):
+            if event.rates:
+                self._add(RATE - event.optimizer, "rate", "learning rate", event.step, event.rates[0], row)
+        elif isinstance(event, e.EpochEnded):
+            self._epoch(event)
+        elif isinstance(event, e.OptimizerSeen):
+            if len(self._optimizers) < 8:
+                self._optimizers[event.number] = describe(event)
+        elif isinstance(event, e.ParameterSeen):
+            self._parameters += 1
+            self._elements += math.prod(event.shape)
+        elif isinstance(event, e.StepCount):
+            self.steps = max(self.steps, event.step)
+        elif isinstance(event, e.Cost):
+            self._cost = event
+        elif isinstance(event, e.Printed):
+            self._printed = event.text.strip()[:300] or self._printed
+        elif isinstance(event, e.RunStarted):
+            self.started = event
+        elif isinstance(event, e.RunEnded):
+            self.ended = event
+            self.steps = max(self.steps, event.step)
+
+    @property
+    def loss(self) -> float | None:
+        """The last value of the optimised loss; of several, of the one with the most points."""
+        curves = [shown.curve for shown in self.series.values() if shown.kind == "optimised" and shown.curve.points]
+        return max(curves, key=lambda curve: curve.points).last_value if curves else None
+
+    def where(self, place: int | None) -> str:
+        return self._places.get(place, "") if place is not None else ""
+
+    def facts(self) -> dict[str, str]:
+        """What a page lists beside the curves, in order."""
+        facts: dict[str, str] = {}
+        if self._optimizers:
+            facts["optimizer"] = "; ".join(self._optimizers.values())
+        if self._parameters:
+            facts["parameters"] = f"{self._elements:,} in {self._parameters} tensors"
+        if self.epoch_count:
+            facts["epochs"] = str(self.epoch_count)
+        if self._cost is not None and self._cost.total > self._cost.probes > 0:
+            facts["recorded for"] = f"{self._cost.total:.0f} s"
+            facts["overhead"] = f"×{self._cost.total / (self._cost.total - self._cost.probes):.2f}"
+        if self.started is not None:
+            facts.update({name: str(version)[:80] for name, version in list(self.started.versions.items())[:8]})
+            if self.started.seed is not None:
+                facts["seed"] = str(self.started.seed)
+        if self._printed:
+            facts["last line"] = self._printed
+        return facts
+
+    def _show(self, number: int, kind: str, name: str, place: int | None) -> Shown | None:
+        if number not in self.series:
+            if len(self.series) >= MOST_SERIES:
+                return None
+            self.series[number] = Shown(kind, name[:200], place)
+        return self.series[number]
+
+    def _points(self, points: e.Points, row: int) -> None:
+        shown = self.series.get(points.series)
+        if shown is None:
+            return
+        shown.curve.add(np.frombuffer(points.steps, np.int64), np.frombuffer(points.values, np.float64), row)
+        if shown.kind == "optimised":
+            self.steps = max(self.steps, shown.curve.last_step)
+
+    def _add(self, number: int, kind: str, name: str, step: int, value: float, row: int) -> None:
+        shown = self._show(number, kind, name, None)
+        if shown is not None:
+            shown.curve.add([step], [value], row)
+
+    def _update(self, update: e.Update, row: int) -> None:
+        """The norm of all gradients, and of all changes relative to all weights."""
+        if not update.parameters:
+            return
+        gradient = _norm([p.gradient for p in update.parameters if p.has_gradient])
+        change, weight = _norm([p.update for p in update.parameters]), _norm([p.weight for p in update.parameters])
+        self._add(GRADIENT, "gradient", "gradient norm", update.step, gradient, row)
+        self._add(UPDATE, "update", "update / weight", update.step, change / weight if weight else math.nan, row)
+
+    def _epoch(self, epoch: e.EpochEnded) -> None:
+        """Counts passes over the loader that has the most of them; keeps at most sixty, evenly."""
+        if epoch.loader not in self._passes and len(self._passes) >= 1_000:
+            return
+        passes = self._passes[epoch.loader] = self._passes.get(epoch.loader, 0) + 1
+        if passes <= self.epoch_count:
+            return
+        self.epoch_count = passes
+        if passes % self._every == 0:
+            self.epochs.append((epoch.step, epoch.batches))
+        if len(self.epochs) > MOST_EPOCHS:
+            self.epochs = self.epochs[1::2]
+            self._every *= 2
+
+
+def describe(optimizer: e.OptimizerSeen) -> str:
+    """An optimizer with its settings that are not left at nothing.
+
+    >>> describe(e.OptimizerSeen(0, "SGD", None, {"lr": 0.1, "momentum": 0, "nesterov": False}, []))
+    'SGD lr 0.1'
+    """
+    set_ = [f"{name} {value}" for name, value in optimizer.options.items() if value and value is not True]
+    return " ".join([optimizer.name, *set_])[:200]
+
+
+def _norm(values: list[float]) -> float:
+    try:
+        return math.sqrt(sum(value * value for value in values))
+    except (OverflowError, ValueError):
+        return math.nan
