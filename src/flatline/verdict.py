@@ -45,6 +45,7 @@ class CauseItem(msgspec.Struct):
     evidence: list[EvidenceItem]
     experiment: dict[str, Any] | None
     fix: Fix
+    related: list[Location] = []
 
 
 class SymptomItem(msgspec.Struct):
@@ -194,6 +195,7 @@ def _cause_item(name: str, found: Found) -> CauseItem:
         [_evidence(item) for item in found.evidence],
         None,
         Fix(found.fix),
+        [place for place in map(_location, found.related) if place is not None],
     )
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
-from typing import Any
 
 import msgspec
 from rich.console import Console, Group, RenderableType
@@ -14,18 +12,17 @@ from rich.table import Table
 from rich.text import Text
 
 from flatline.causes.base import catalogue
+from flatline.report.visible import visible
 from flatline.verdict import CauseItem, Location, Verdict
 
 _STYLES = {"proven": "bold red", "likely": "bold red", "possible": "yellow"}
 MOST_POSSIBLE = 2
-# The control characters but newline and tab, and those that turn the direction of text.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def show(verdict: Verdict, console: Console | None = None) -> None:
     """Prints a verdict: symptom, cause, line, evidence, what was ruled out, fix."""
     console = console or Console(stderr=True, highlight=False)
-    verdict = msgspec.convert(_visible(msgspec.to_builtins(verdict)), Verdict)
+    verdict = msgspec.convert(visible(msgspec.to_builtins(verdict)), Verdict)
     titles = {name: cause.title for name, cause in catalogue().items()}
     parts: list[RenderableType] = [Text(verdict.summary, style="bold")]
     for symptom in verdict.symptoms:
@@ -65,17 +62,6 @@ def show(verdict: Verdict, console: Console | None = None) -> None:
             padding=(0, 1),
         )
     )
-
-
-def _visible(value: Any) -> Any:
-    """What came from the program, with control characters as escapes: in a terminal they could do anything."""
-    if isinstance(value, str):
-        return _CONTROL.sub(lambda match: ascii(match[0])[1:-1], value)
-    if isinstance(value, list):
-        return [_visible(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _visible(item) for key, item in value.items()}
-    return value
 
 
 def _cause(cause: CauseItem, titles: dict[str, str]) -> list[RenderableType]:
