@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from flatline.report.facts import Line, Mark
+from flatline.report.heatmap import HeatMap
 from flatline.verdict import Verdict
 
 State = Literal["running", "ended", "killed", "unknown"]
@@ -83,19 +85,13 @@ class Series(msgspec.Struct):
     part: CurvePart
 
 
-class Epoch(msgspec.Struct):
-    """The end of a pass over a loader: after how many steps, and how many batches it gave."""
-
-    step: int
-    batches: int
-
-
 class Progress(msgspec.Struct):
     """A run, and what is new of its curves since a cursor.
 
     ``reset``: the cursor was not of this reading of the record, and everything is sent anew. ``complete``: the record
     has been read to its end; until then ``share`` says how much of it. ``verdict_version`` grows when a newer verdict is
-    there to be fetched; ``left_out`` counts series that are not shown.
+    there to be fetched; ``left_out`` counts series that are not shown. ``epochs``
+    are the steps at which passes over the loader ended, none when there are more than sixty.
     """
 
     run: RunItem
@@ -105,20 +101,19 @@ class Progress(msgspec.Struct):
     complete: bool
     share: float
     series: list[Series]
-    epochs: list[Epoch]
+    epochs: list[int]
     epoch_count: int
     left_out: int
     verdict_version: int
     facts: dict[str, str]
 
 
-class PrintedSeries(msgspec.Struct):
-    """A loss as the program printed it: the numbers beside one label on one line."""
+class Drawing(msgspec.Struct):
+    """What is drawn of a run besides its curves: losses as printed, marks on the curves, and heat maps by layer."""
 
-    label: str
-    line: str
-    steps: list[int]
-    values: list[float | None]
+    printed: list[Line]
+    marks: list[Mark]
+    heat_maps: list[HeatMap]
 
 
 class Judged(msgspec.Struct):
@@ -127,7 +122,7 @@ class Judged(msgspec.Struct):
     row: int
     problem: str | None
     verdict: Verdict | None = None
-    printed: list[PrintedSeries] = []
+    drawing: Drawing | None = None
     titles: dict[str, str] = {}
 
 
@@ -142,7 +137,7 @@ class Opinion(msgspec.Struct):
     row: int
     problem: str | None = None
     verdict: Verdict | None = None
-    printed: list[PrintedSeries] = []
+    drawing: Drawing | None = None
     titles: dict[str, str] = {}
 
 

@@ -98,7 +98,7 @@ class Live:
         state = "failed" if kept.problem is not None else "ready" if judged is not None else "waiting"
         opinion = Opinion(state, judged.row if judged is not None else 0, kept.problem)  # type: ignore[arg-type]
         if judged is not None:
-            opinion.verdict, opinion.printed, opinion.titles = judged.verdict, judged.printed, judged.titles
+            opinion.verdict, opinion.drawing, opinion.titles = judged.verdict, judged.drawing, judged.titles
         return reply(request, opinion)
 
     async def _store(self, request: Request) -> Store:

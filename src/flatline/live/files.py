@@ -21,11 +21,11 @@ _ASSETS = {
     "compare.js": "flatline.live/assets",
     "connection.js": "flatline.live/assets",
     "curves.js": "flatline.live/assets",
-    "plots.js": "flatline.live/assets",
     "verdict.js": "flatline.live/assets",
     "words.js": "flatline.live/assets",
     "icon.svg": "flatline.live/assets",
     "flatline.css": "flatline.report/assets",
+    "charts.js": "flatline.report/assets",
     "uPlot.iife.min.js": "flatline.report/assets/uplot",
     "uPlot.min.css": "flatline.report/assets/uplot",
 }

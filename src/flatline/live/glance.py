@@ -15,6 +15,7 @@ from flatline.live.stores import Store
 from flatline.observe import events as e
 from flatline.record.rows import ends
 from flatline.record.store import StoreError
+from flatline.report.visible import visible
 
 MOST_KEPT = 1_000
 _decode = msgspec.msgpack.Decoder(list[e.Event]).decode
@@ -86,15 +87,15 @@ def run_item(
     finite = loss is not None and math.isfinite(loss)
     return RunItem(
         id=store.id,
-        program=shlex.join(argv) if argv else "(no program on record)",
-        directory=started.directory if started is not None else "",
+        program=visible(shlex.join(argv)) if argv else "(no program on record)",
+        directory=visible(started.directory) if started is not None else "",
         state=state_of(started, ended),
         started=started.started if started is not None and math.isfinite(started.started) else None,
         steps=steps,
         size=store.size,
         loss=loss if finite else None,
         non_finite=loss is not None and not finite,
-        exception=_exception(ended),
+        exception=visible(_exception(ended)),
         problem=problem,
     )
 

@@ -9,10 +9,12 @@ import numpy as np
 
 from flatline.live.curves import ThinnedCurve
 from flatline.observe import events as e
+from flatline.report.visible import visible
 
 # A program may have a loss for every layer; a page with more curves than this is read by nobody.
 MOST_SERIES = 24
 MOST_EPOCHS = 60
+MOST_TENSORS = 100_000
 GRADIENT, UPDATE, RATE = -1, -2, -3
 
 
@@ -36,12 +38,11 @@ class Intake:
         self.left_out = 0
         self.steps = 0
         self.epoch_count = 0
-        self.epochs: list[tuple[int, int]] = []
+        self._epochs: list[int] = []
         self._places: dict[int, str] = {}
-        self._every = 1
         self._passes: dict[int, int] = {}
         self._optimizers: dict[int, str] = {}
-        self._parameters = self._elements = 0
+        self._elements: dict[int, int] = {}
         self._cost: e.Cost | None = None
         self._printed = ""
 
@@ -69,8 +70,9 @@ class Intake:
             if len(self._optimizers) < 8:
                 self._optimizers[event.number] = describe(event)
         elif isinstance(event, e.ParameterSeen):
-            self._parameters += 1
-            self._elements += math.prod(event.shape)
+            # Seen again when its name becomes known.
+            if event.number in self._elements or len(self._elements) < MOST_TENSORS:
+                self._elements[event.number] = math.prod(event.shape)
         elif isinstance(event, e.StepCount):
             self.steps = max(self.steps, event.step)
         elif isinstance(event, e.Cost):
@@ -90,15 +92,15 @@ class Intake:
         return max(curves, key=lambda curve: curve.points).last_value if curves else None
 
     def where(self, place: int | None) -> str:
-        return self._places.get(place, "") if place is not None else ""
+        return visible(self._places.get(place, "")) if place is not None else ""
 
     def facts(self) -> dict[str, str]:
         """What a page lists beside the curves, in order."""
         facts: dict[str, str] = {}
         if self._optimizers:
             facts["optimizer"] = "; ".join(self._optimizers.values())
-        if self._parameters:
-            facts["parameters"] = f"{self._elements:,} in {self._parameters} tensors"
+        if self._elements:
+            facts["parameters"] = f"{sum(self._elements.values()):,} in {len(self._elements)} tensors"
         if self.epoch_count:
             facts["epochs"] = str(self.epoch_count)
         if self._cost is not None and self._cost.total > self._cost.probes > 0:
@@ -110,13 +112,13 @@ class Intake:
                 facts["seed"] = str(self.started.seed)
         if self._printed:
             facts["last line"] = self._printed
-        return facts
+        return {name: visible(text) for name, text in facts.items()}
 
     def _show(self, number: int, kind: str, name: str, place: int | None) -> Shown | None:
         if number not in self.series:
             if len(self.series) >= MOST_SERIES:
                 return None
-            self.series[number] = Shown(kind, name[:200], place)
+            self.series[number] = Shown(kind, visible(name[:200]), place)
         return self.series[number]
 
     def _points(self, points: e.Points, row: int) -> None:
@@ -141,19 +143,20 @@ class Intake:
         self._add(GRADIENT, "gradient", "gradient norm", update.step, gradient, row)
         self._add(UPDATE, "update", "update / weight", update.step, change / weight if weight else math.nan, row)
 
+    @property
+    def epochs(self) -> list[int]:
+        """The steps at which passes ended, when there are few enough to be marked on a curve."""
+        return self._epochs if self.epoch_count <= MOST_EPOCHS else []
+
     def _epoch(self, epoch: e.EpochEnded) -> None:
-        """Counts passes over the loader that has the most of them; keeps at most sixty, evenly."""
+        """Counts passes over the loader that has the most of them."""
         if epoch.loader not in self._passes and len(self._passes) >= 1_000:
             return
         passes = self._passes[epoch.loader] = self._passes.get(epoch.loader, 0) + 1
-        if passes <= self.epoch_count:
-            return
-        self.epoch_count = passes
-        if passes % self._every == 0:
-            self.epochs.append((epoch.step, epoch.batches))
-        if len(self.epochs) > MOST_EPOCHS:
-            self.epochs = self.epochs[1::2]
-            self._every *= 2
+        if passes > self.epoch_count:
+            self.epoch_count = passes
+            if passes <= MOST_EPOCHS:
+                self._epochs.append(epoch.step)
 
 
 def describe(optimizer: e.OptimizerSeen) -> str:

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import msgspec
 
-import flatline
 from flatline.live.answers import Headline, Judged
 from flatline.live.stores import Store, Stores
 
@@ -139,7 +138,7 @@ class Judge:
 
 async def _start() -> asyncio.subprocess.Process:
     # -c puts the working folder first on the path: a file of the user's there may be called random.py.
-    home = Path(flatline.__file__).resolve().parent.parent
+    home = Path(__file__).resolve().parents[2]
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",

@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 
-from flatline import __version__
 from flatline.live.answers import Opinion, Progress, Refusal, RunItem, RunList
 
 _TYPES = (RunList, RunItem, Progress, Opinion, Refusal)
@@ -53,7 +52,7 @@ def description() -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {
             "title": "flatline live",
-            "version": __version__,
+            "version": "1",
             "description": "Read-only. Send the token of the printed address as `Authorization: Bearer TOKEN`.",
         },
         "security": [{"token": []}],

@@ -9,7 +9,7 @@ from collections import OrderedDict
 
 import msgspec
 
-from flatline.live.answers import Epoch, Progress, RunItem, Series
+from flatline.live.answers import Progress, RunItem, Series
 from flatline.live.glance import explain, run_item
 from flatline.live.intake import Intake
 from flatline.live.stores import Store
@@ -111,7 +111,7 @@ class WatchedRun:
             complete=self.complete,
             share=round(self.row / self.last, 3) if self.last else 1.0,
             series=series,
-            epochs=[Epoch(step, batches) for step, batches in intake.epochs],
+            epochs=intake.epochs,
             epoch_count=intake.epoch_count,
             left_out=intake.left_out,
             verdict_version=verdict_version,

@@ -40,7 +40,7 @@ var flatline = (function () {
   function dress(line, counts) {
     const shades = { optimised: ["--curve-1", "--curve-5", "--curve-6"], printed: ["--curve-2"], evaluation: ["--curve-3"],
       criterion: ["--curve-4", "--curve-6", "--curve-5"], rate: ["--curve-1", "--curve-3", "--curve-2", "--curve-4"],
-      control: ["--curve-1"], trial: ["--curve-2"] }[line.kind] || ["--curve-6"];
+      gradient: ["--curve-3"], update: ["--curve-2"], control: ["--curve-1"], trial: ["--curve-2"] }[line.kind] || ["--curve-6"];
     const at = counts[line.kind] = (counts[line.kind] || 0) + 1;
     return { shade: shades[(at - 1) % shades.length],
       dash: line.kind === "printed" ? [2, 4] : line.kind === "evaluation" ? [7, 4] : at > shades.length ? [1, 3] : undefined };
@@ -87,7 +87,7 @@ var flatline = (function () {
       const axis = { stroke: () => css("--soft"), font: "12px " + css("--text"), grid: { stroke: () => css("--grid"), width: 1 },
         ticks: { stroke: () => css("--line"), width: 1, size: 4 } };
       plot = new uPlot({
-        width: Math.max(chart.clientWidth, 200), height: options.height || 300, padding: [options.marks && options.marks.length ? 30 : 12, 12, 0, 0],
+        width: Math.max(chart.clientWidth, 200), height: options.height || 300, padding: [options.marks && options.marks.length ? 30 : 12, 24, 0, 0],
         legend: { show: false }, cursor: { y: false, drag: { x: true, y: false }, points: { size: 7 } },
         scales: {
           x: { time: false, range: (u, low, high) => low === null ? [0, 1] : low === high ? [low - 1, high + 1] : [low, high] },
@@ -261,7 +261,7 @@ var flatline = (function () {
   function drawMarks(u, marks) {
     const c = u.ctx, ratio = devicePixelRatio || 1, { top, height, left, width } = u.bbox;
     c.save();
-    c.lineWidth = ratio; c.font = `600 ${11 * ratio}px ${css("--text")}`; c.textBaseline = "bottom";
+    c.lineWidth = ratio; c.font = `600 ${11 * ratio}px ${css("--text")}`; c.textAlign = "left"; c.textBaseline = "bottom";
     const ends = [-Infinity, -Infinity];
     marks.forEach((mark) => {
       const x = Math.round(u.valToPos(mark.step, "x", true));
