@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from flatline.report.facts import Line, Mark
+from flatline.report.curves import Line, Mark
 from flatline.report.heatmap import HeatMap
 from flatline.verdict import Verdict
 

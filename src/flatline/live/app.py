@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from flatline.live.answers import Opinion, RunItem, RunList
+from flatline.live.answers import RunItem, RunList
 from flatline.live.files import asset, page
 from flatline.live.glance import Glances
 from flatline.live.judge import Judge
@@ -94,12 +94,7 @@ class Live:
     async def verdict(self, request: Request) -> Response:
         _parameters(request)
         kept = self.judge.want(await self._store(request), page=True)
-        judged = kept.judged
-        state = "failed" if kept.problem is not None else "ready" if judged is not None else "waiting"
-        opinion = Opinion(state, judged.row if judged is not None else 0, kept.problem)  # type: ignore[arg-type]
-        if judged is not None:
-            opinion.verdict, opinion.drawing, opinion.titles = judged.verdict, judged.drawing, judged.titles
-        return reply(request, opinion)
+        return reply(request, kept.answer())
 
     async def _store(self, request: Request) -> Store:
         store = await run_in_threadpool(self.stores.find, request.path_params["id"])

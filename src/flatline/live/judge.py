@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from flatline.live.answers import Headline, Judged
+from flatline.live.answers import Headline, Judged, Opinion
 from flatline.live.stores import Store, Stores
 
 # A verdict on a run that goes on is made anew at most this often,
@@ -41,6 +41,16 @@ class Kept:
     took: float = 0.0
     wanted: float = -1e9
     page: bool = False
+    encoded: tuple[int, bytes] = (-1, b"")
+
+    def answer(self) -> bytes:
+        """The opinion as JSON, encoded once for all viewers."""
+        if self.encoded[0] != self.version:
+            judged = self.judged or Judged(0, None)
+            state = "failed" if self.problem is not None else "waiting" if self.judged is None else "ready"
+            opinion = Opinion(state, judged.row, self.problem, judged.verdict, judged.drawing, judged.titles)
+            self.encoded = (self.version, msgspec.json.encode(opinion))
+        return self.encoded[1]
 
 
 class Judge:

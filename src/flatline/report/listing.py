@@ -19,7 +19,8 @@ MOST_FILES = 4
 
 
 class LineMark(msgspec.Struct):
-    """``kind`` is guilty or related; ``cause`` names whose line it is."""
+    """``kind`` is guilty, possible (the line of a cause that is no more than possible) or related; ``cause`` names whose
+    line it is."""
 
     line: int
     kind: str
@@ -50,7 +51,8 @@ def listings(recording: Recording, verdict: Verdict) -> list[Listing]:
             own = marks.setdefault(cause.location.file, {})
             before = own.get(cause.location.line)
             if before is None or before.kind == "related":
-                own[cause.location.line] = LineMark(cause.location.line, "guilty", cause.name)
+                kind = "possible" if cause.level == "possible" else "guilty"
+                own[cause.location.line] = LineMark(cause.location.line, kind, cause.name)
         for related in cause.related:
             marks.setdefault(related.file, {}).setdefault(related.line, LineMark(related.line, "related", cause.name))
     for item in verdict.expected:
@@ -79,3 +81,9 @@ def shown_as(file: str) -> str:
     """A file by its path from the working folder when it lies below, else as it is."""
     relative = os.path.relpath(file) if os.path.isabs(file) else file
     return file if relative.startswith("..") else str(Path(relative))
+
+
+def where(recording: Recording, place: int | None) -> str:
+    """A place as ``train.py:12``; empty when it is not known."""
+    line = recording.line(place)
+    return f"{Path(line.file).name}:{line.line}" if line is not None else ""

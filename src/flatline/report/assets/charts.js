@@ -38,7 +38,7 @@ var flatline = (function () {
   }
 
   function dress(line, counts) {
-    const shades = { optimised: ["--curve-1", "--curve-5", "--curve-6"], printed: ["--curve-2"], evaluation: ["--curve-3"],
+    const shades = { optimised: ["--curve-1", "--curve-6", "--curve-4"], printed: ["--curve-2", "--curve-5"], evaluation: ["--curve-3"],
       criterion: ["--curve-4", "--curve-6", "--curve-5"], rate: ["--curve-1", "--curve-3", "--curve-2", "--curve-4"],
       gradient: ["--curve-3"], update: ["--curve-2"], control: ["--curve-1"], trial: ["--curve-2"] }[line.kind] || ["--curve-6"];
     const at = counts[line.kind] = (counts[line.kind] || 0) + 1;
@@ -64,7 +64,10 @@ var flatline = (function () {
     chart.setAttribute("role", "group");
     chart.setAttribute("aria-roledescription", "chart");
     root.append(controls, chart, readout);
-    let plot = null, hidden = new Set(), logarithmic = null, zoom = null, rows = [], cursor = null;
+    // A criterion is mostly the optimised loss again, or a part of it: it is shown when it is asked for.
+    const quiet = (line) => line.kind === "criterion" && lines.some((other) => other.kind === "optimised");
+    const hidden = new Set(lines.filter(quiet).map(label));
+    let plot = null, logarithmic = null, zoom = null, rows = [], cursor = null;
 
     function data() {
       rows = lines.map((line) => ({ line, x: spread(line.steps) }));
@@ -252,7 +255,7 @@ var flatline = (function () {
       if (x < left - 1 || x > left + width + 1) return;
       c.beginPath(); c.moveTo(x, top); c.lineTo(x, top + height); c.stroke();
       const text = epochs.length <= 60 && u.flatlineThinned !== true ? `epoch ${index + 1}` : "";
-      if (text && x > last) { c.fillText(text, x + 4 * ratio, top + height - 3 * ratio); last = x + c.measureText(text).width + 14 * ratio; }
+      if (text && x > last) { c.fillText(text, x + 4 * ratio, top + height - 12 * ratio); last = x + c.measureText(text).width + 14 * ratio; }
     });
     c.restore();
   }
@@ -261,7 +264,7 @@ var flatline = (function () {
   function drawMarks(u, marks) {
     const c = u.ctx, ratio = devicePixelRatio || 1, { top, height, left, width } = u.bbox;
     c.save();
-    c.lineWidth = ratio; c.font = `600 ${11 * ratio}px ${css("--text")}`; c.textAlign = "left"; c.textBaseline = "bottom";
+    c.lineWidth = ratio; c.font = `600 ${11 * ratio}px ${css("--text")}`; c.textBaseline = "bottom"; c.textAlign = "left";
     const ends = [-Infinity, -Infinity];
     marks.forEach((mark) => {
       const x = Math.round(u.valToPos(mark.step, "x", true));
@@ -277,7 +280,7 @@ var flatline = (function () {
     c.restore();
   }
 
-  // A cross on the lower edge for each value that is NaN or infinite.
+  // A cross on the lower edge for each value that is NaN or infinite; where they are dense, a tick.
   function drawNotFinite(u, rows) {
     const c = u.ctx, ratio = devicePixelRatio || 1, { top, height, left, width } = u.bbox, size = 3.5 * ratio;
     c.save();
@@ -286,6 +289,7 @@ var flatline = (function () {
       if (value !== null) return;
       const x = u.valToPos(row.x[i], "x", true), y = top + height - 6 * ratio;
       if (x < left || x > left + width) return;
+      if (row.line.values.length > 40) { c.beginPath(); c.moveTo(x, y - size); c.lineTo(x, y + size); c.stroke(); return; }
       c.beginPath(); c.moveTo(x - size, y - size); c.lineTo(x + size, y + size);
       c.moveTo(x - size, y + size); c.lineTo(x + size, y - size); c.stroke();
     }));
@@ -453,7 +457,7 @@ var flatline = (function () {
       for (let x = 0; x < 144; x++) { c.fillStyle = `rgb(${colour(x / 143)})`; c.fillRect(x, 0, 1, 1); }
       const ends = [m.low, m.high].map((v) => number(m.logarithmic ? Math.pow(10, v) : v));
       range.append(make("span", "", ends[0]), bar, make("span", "", ends[1] + (m.logarithmic ? ", logarithmic" : "")));
-      scale.append(range);
+      if (codes.some((code) => code >= LOWEST)) scale.append(range);
       for (const [name, code, text] of [["zero", ZERO, "exactly 0"], ["bad", BAD, "NaN or infinite"], ["missing", MISSING, "not measured"]]) {
         if (!codes.includes(code)) continue;
         const item = make("span");
