@@ -10,6 +10,7 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -47,6 +48,7 @@ class Kept:
         """The opinion as JSON, encoded once for all viewers."""
         if self.encoded[0] != self.version:
             judged = self.judged or Judged(0, None)
+            state: Literal["waiting", "ready", "failed"]
             state = "failed" if self.problem is not None else "waiting" if self.judged is None else "ready"
             opinion = Opinion(state, judged.row, self.problem, judged.verdict, judged.drawing, judged.titles)
             self.encoded = (self.version, msgspec.json.encode(opinion))
