@@ -35,6 +35,7 @@ HEADERS = {
 }
 MOST_PATH = 1_000
 MOST_QUERY = 2_000
+MOST_HEADER_BYTES = 16_384
 SIGN_IN = """<!doctype html><html lang="en"><meta charset="utf-8"><title>flatline live: no access</title>
 <main><h1>This address is not complete</h1>
 <p>Open the whole address that <code>flatline live</code> printed; it ends in <code>?token=…</code>.
@@ -82,6 +83,8 @@ class Access:
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         if len(scope["path"]) > MOST_PATH or len(scope["query_string"]) > MOST_QUERY:
             return refuse(414, "The address is too long.")
+        if sum(len(name) + len(value) for name, value in headers.raw) > MOST_HEADER_BYTES:
+            return refuse(431, "The headers are too long.")
         if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
             # Left unread: the connection ends with it.
             return refuse(413, "Requests with a body are not taken.", {"Connection": "close"})

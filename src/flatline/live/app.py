@@ -119,7 +119,7 @@ class Live:
 def application(folder: Path) -> Starlette:
     """The whole application for one runs folder; :class:`flatline.live.access.Access` stands before it."""
     live = Live(folder)
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/", page("runs.html")),
             Route("/runs/{id}", page("run.html")),
@@ -134,6 +134,9 @@ def application(folder: Path) -> Starlette:
         exception_handlers={HTTPException: _refused, Exception: _failed},
         lifespan=live.lifespan,
     )
+    # They would name the host that the client named.
+    app.router.redirect_slashes = False
+    return app
 
 
 def _parameters(request: Request, *known: str) -> dict[str, str]:

@@ -8,8 +8,8 @@ from typing import Any
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 # From the opening of a connection, or the end of an answer, until the next request has come whole and its answer has
-# been written. Pages ask every second or two, every ten while they are hidden.
-REQUEST_SECONDS = 20.0
+# been written. Pages ask every second or two; one that is hidden asks less often, over a new connection.
+REQUEST_SECONDS = 10.0
 
 
 class PatientOnce(H11Protocol):

@@ -14,13 +14,12 @@ from threading import Timer
 
 import msgspec
 
-from flatline.live.access import Access
+from flatline.live.access import MOST_HEADER_BYTES, Access
 from flatline.live.app import application
 from flatline.live.protocol import PatientOnce
 
 # Fifty viewers with two connections each, and room.
 MOST_CONNECTIONS = 256
-MOST_HEADER_BYTES = 16 * 1024
 
 
 class Remembered(msgspec.Struct):
@@ -96,7 +95,7 @@ def serve(folder: Path, place: Place, open_browser: bool) -> None:
         server_header=False,
         proxy_headers=False,
         limit_concurrency=MOST_CONNECTIONS,
-        timeout_keep_alive=15,
+        timeout_keep_alive=5,
         timeout_graceful_shutdown=1,
         h11_max_incomplete_event_size=MOST_HEADER_BYTES,
     )
