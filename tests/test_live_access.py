@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from flatline.live.protocol import REQUEST_SECONDS
 from recordings import Tape
 from runs import plain
 from serving import Served, eventually, keep
@@ -179,35 +180,48 @@ def test_an_endless_body_ends_the_connection(served: Served) -> None:
 
 
 def test_slow_clients_stall_nobody_and_are_cut_off(tmp_path: Path) -> None:
-    """Some never finish their request, some never take the answer; one that just asks does not feel it."""
+    """Some never finish their request, some never take their answers; one that just asks does not feel it."""
     tape = Tape("loss.backward()")
     tape.train([float(value) for value in range(1, 5_000)])
     keep(tmp_path / "runs", "long", tape)
-    with Served(tmp_path / "runs") as server:
-        slow = []
-        for number in range(120):
-            wire = socket.create_connection(("127.0.0.1", server.port), timeout=5)
-            wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
-            request = (
-                f"GET /api/runs/long/curves HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {server.token}\r\n"
-            )
-            wire.sendall(request.encode() + (b"\r\n" * 20 if number % 2 else b"X: "))
-            slow.append(wire)
-        with server.client() as client:
-            began = time.monotonic()
-            for _ in range(20):
-                assert client.get("/api/runs/long/curves").status_code == 200
-            assert time.monotonic() - began < 5
-        ended = 0
-        until = time.monotonic() + 30
-        for wire in slow[::2]:
+    with Served(tmp_path / "runs") as server, server.client() as client:
+        size = len(client.get("/api/runs/long/curves").content)
+        request = f"GET /api/runs/long/curves HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {server.token}\r\n"
+        slow = [_wire(server, (request + "X: ").encode()) for _ in range(40)]
+        # Far more than the buffers on the way can hold.
+        deaf = [_wire(server, (request + "\r\n").encode() * 100) for _ in range(4)]
+        began = time.monotonic()
+        for _ in range(20):
+            assert client.get("/api/runs/long/curves").status_code == 200
+        assert time.monotonic() - began < 5
+        until = time.monotonic() + 3 * REQUEST_SECONDS
+        for wire in slow:
             wire.settimeout(max(0.1, until - time.monotonic()))
-            try:
-                ended += wire.recv(1 << 20) == b""
-            except ConnectionError:
-                ended += 1
-            wire.close()
-        assert ended == len(slow[::2])
+            assert _rest(wire) == 0
+        time.sleep(max(0.0, began + REQUEST_SECONDS + 3 - time.monotonic()))
+        for wire in deaf:
+            assert 0 < _rest(wire) < 100 * size
+
+
+def _wire(server: Served, data: bytes) -> socket.socket:
+    wire = socket.socket()
+    wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    wire.settimeout(5)
+    wire.connect(("127.0.0.1", server.port))
+    wire.sendall(data)
+    return wire
+
+
+def _rest(wire: socket.socket) -> int:
+    """Reads until the other side has ended the connection, and counts."""
+    count = 0
+    with wire:
+        try:
+            while data := wire.recv(1 << 16):
+                count += len(data)
+        except ConnectionError:
+            pass
+    return count
 
 
 def test_too_many_connections_are_told_so(served: Served) -> None:

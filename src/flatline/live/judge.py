@@ -15,7 +15,10 @@ from typing import Literal
 import msgspec
 
 from flatline.live.answers import Headline, Judged, Opinion
+from flatline.live.glance import explain
 from flatline.live.stores import Store, Stores
+from flatline.record.rows import last_row
+from flatline.record.store import StoreError
 
 # A verdict on a run that goes on is made anew at most this often,
 PAUSE_SECONDS = 3.0
@@ -95,7 +98,7 @@ class Judge:
                 await self._judge(*chosen)
                 await asyncio.sleep(chosen[1].took)
         finally:
-            self._end_process()
+            await self._end_process()
 
     def _next(self) -> tuple[Store, Kept] | None:
         """Of the wanted runs whose store has changed and that have rested, the one judged longest ago."""
@@ -114,17 +117,23 @@ class Judge:
 
     async def _judge(self, store: Store, kept: Kept) -> None:
         kept.began = began = time.monotonic()
+        same_file = kept.mark[0] == store.inode
         kept.mark = (store.inode, store.changed, store.size)
         try:
+            row = await asyncio.to_thread(last_row, store.path)
+            if kept.judged is not None and same_file and kept.judged.row == row and kept.problem is None:
+                return
             judged = await asyncio.wait_for(self._ask(store.path), TIMEOUT_SECONDS)
             kept.problem = judged.problem
             if judged.verdict is not None:
                 kept.judged = judged
         except (TimeoutError, asyncio.TimeoutError):
-            self._end_process()
+            await self._end_process()
             kept.problem = f"The diagnosis took more than {TIMEOUT_SECONDS:.0f} seconds and was given up."
+        except StoreError as error:
+            kept.problem = explain(store, error)
         except (OSError, ValueError, EOFError, msgspec.MsgspecError) as error:
-            self._end_process()
+            await self._end_process()
             kept.problem = f"The process that makes the diagnosis has ended ({type(error).__name__})."
         kept.version += 1
         kept.took = time.monotonic() - began
@@ -141,11 +150,14 @@ class Judge:
             raise EOFError
         return _decoder.decode(line)
 
-    def _end_process(self) -> None:
-        if self._process is not None and self._process.returncode is None:
+    async def _end_process(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
             with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
-        self._process = None
+                process.kill()
+            await process.wait()
+            # Its pipes close in the turn after.
+            await asyncio.sleep(0)
 
 
 async def _start() -> asyncio.subprocess.Process:

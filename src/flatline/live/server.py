@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import secrets
@@ -102,7 +103,9 @@ def serve(folder: Path, place: Place, open_browser: bool) -> None:
     if open_browser:
         once = place.address(app.token_for_once())
         Timer(0.5, webbrowser.open, [once]).start()
-    uvicorn.Server(config).run(sockets=[place.socket])
+    # uvicorn ends in good order at Ctrl-C, and then passes it on.
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[place.socket])
 
 
 def _bind(host: str, port: int) -> socket.socket:
