@@ -22,7 +22,7 @@ class Headline(msgspec.Struct):
 
 
 class RunItem(msgspec.Struct):
-    """A run in the list.
+    """A run in the list. ``program`` is its file's name with its arguments, cut off where it is long.
 
     ``state``: ``running``; ``ended`` when the program's end is on record; ``killed`` when it is not and the process is
     gone; ``unknown`` when the record comes from another machine. ``exception`` is the one the program ended with.

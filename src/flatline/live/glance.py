@@ -18,6 +18,7 @@ from flatline.record.store import StoreError
 from flatline.report.visible import visible
 
 MOST_KEPT = 1_000
+MOST_NAME = 160
 _decode = msgspec.msgpack.Decoder(list[e.Event]).decode
 
 
@@ -87,7 +88,7 @@ def run_item(
     finite = loss is not None and math.isfinite(loss)
     return RunItem(
         id=store.id,
-        program=visible(shlex.join(argv)) if argv else "(no program on record)",
+        program=visible(_name(argv)),
         directory=visible(started.directory) if started is not None else "",
         state=state_of(started, ended),
         started=started.started if started is not None and math.isfinite(started.started) else None,
@@ -105,6 +106,14 @@ def explain(store: Store, error: Exception) -> str:
     if isinstance(error, StoreError) and error.__cause__ is None:
         return f"{str(error)[0].upper()}{str(error)[1:]}."
     return f"The record {store.path.name} is damaged or is none of flatline's: {error.__cause__ or error}"
+
+
+def _name(argv: list[str]) -> str:
+    """The program's file with its arguments, short enough for a heading."""
+    if not argv:
+        return "(no program on record)"
+    name = shlex.join([argv[0].replace("\\", "/").rstrip("/").rpartition("/")[2], *argv[1:]])
+    return name if len(name) <= MOST_NAME else f"{name[: MOST_NAME - 1]}…"
 
 
 def _exception(ended: e.RunEnded | None) -> str | None:

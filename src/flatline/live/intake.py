@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,6 +16,7 @@ from flatline.report.visible import visible
 MOST_SERIES = 24
 MOST_EPOCHS = 60
 MOST_TENSORS = 100_000
+MOST_LOADERS = 10_000
 GRADIENT, UPDATE, RATE = -1, -2, -3
 
 
@@ -40,6 +42,7 @@ class Intake:
         self.epoch_count = 0
         self._epochs: list[int] = []
         self._places: dict[int, str] = {}
+        self._loaders: dict[int, int] = {}
         self._passes: dict[int, int] = {}
         self._optimizers: dict[int, str] = {}
         self._elements: dict[int, int] = {}
@@ -66,6 +69,10 @@ class Intake:
                 self._add(RATE - event.optimizer, "rate", "learning rate", event.step, event.rates[0], row)
         elif isinstance(event, e.EpochEnded):
             self._epoch(event)
+        elif isinstance(event, e.LoaderSeen):
+            # A program may make a loader for every epoch: they are told apart by the line that makes them.
+            if event.place is not None and len(self._loaders) < MOST_LOADERS:
+                self._loaders[event.number] = -1 - event.place
         elif isinstance(event, e.OptimizerSeen):
             if len(self._optimizers) < 8:
                 self._optimizers[event.number] = describe(event)
@@ -97,6 +104,9 @@ class Intake:
     def facts(self) -> dict[str, str]:
         """What a page lists beside the curves, in order."""
         facts: dict[str, str] = {}
+        if self.started is not None:
+            facts["command"] = shlex.join(self.started.argv)[:2_000]
+            facts["folder"] = self.started.directory
         if self._optimizers:
             facts["optimizer"] = "; ".join(self._optimizers.values())
         if self._elements:
@@ -150,9 +160,10 @@ class Intake:
 
     def _epoch(self, epoch: e.EpochEnded) -> None:
         """Counts passes over the loader that has the most of them."""
-        if epoch.loader not in self._passes and len(self._passes) >= 1_000:
+        loader = self._loaders.get(epoch.loader, epoch.loader)
+        if loader not in self._passes and len(self._passes) >= MOST_LOADERS:
             return
-        passes = self._passes[epoch.loader] = self._passes.get(epoch.loader, 0) + 1
+        passes = self._passes[loader] = self._passes.get(loader, 0) + 1
         if passes > self.epoch_count:
             self.epoch_count = passes
             if passes <= MOST_EPOCHS:

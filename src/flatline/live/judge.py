@@ -22,8 +22,9 @@ from flatline.record.store import StoreError
 
 # A verdict on a run that goes on is made anew at most this often,
 PAUSE_SECONDS = 3.0
-# and rests five times as long as it took; all diagnoses together take at most half of one core.
-REST = 5.0
+# and rests three times as long as it took; all diagnoses together take at most half of one core.
+REST = 3.0
+LOOK_SECONDS = 0.25
 TIMEOUT_SECONDS = 120.0
 # A page that is open asks every second or two; a list every two seconds.
 WANTED_SECONDS = 15.0
@@ -64,7 +65,6 @@ class Judge:
     def __init__(self, stores: Stores) -> None:
         self._stores = stores
         self._kept: OrderedDict[str, Kept] = OrderedDict()
-        self._wake = asyncio.Event()
         self._process: asyncio.subprocess.Process | None = None
 
     def want(self, store: Store, page: bool) -> Kept:
@@ -77,7 +77,6 @@ class Judge:
         self._kept.move_to_end(store.id)
         while len(self._kept) > MOST_KEPT:
             self._kept.popitem(last=False)
-        self._wake.set()
         return kept
 
     def headline(self, store: Store) -> Headline | None:
@@ -90,13 +89,9 @@ class Judge:
         try:
             while True:
                 chosen = self._next()
-                if chosen is None:
-                    self._wake.clear()
-                    with contextlib.suppress(asyncio.TimeoutError):
-                        await asyncio.wait_for(self._wake.wait(), 0.5)
-                    continue
-                await self._judge(*chosen)
-                await asyncio.sleep(chosen[1].took)
+                if chosen is not None:
+                    await self._judge(*chosen)
+                await asyncio.sleep(chosen[1].took if chosen is not None else LOOK_SECONDS)
         finally:
             await self._end_process()
 
@@ -123,7 +118,11 @@ class Judge:
             row = await asyncio.to_thread(last_row, store.path)
             if kept.judged is not None and same_file and kept.judged.row == row and kept.problem is None:
                 return
-            judged = await asyncio.wait_for(self._ask(store.path), TIMEOUT_SECONDS)
+            if self._process is None or self._process.returncode is not None:
+                self._process = await _start()
+                await asyncio.wait_for(_line(self._process), TIMEOUT_SECONDS)
+                began = time.monotonic()
+            judged = await asyncio.wait_for(_ask(self._process, store.path), TIMEOUT_SECONDS)
             kept.problem = judged.problem
             if judged.verdict is not None:
                 kept.judged = judged
@@ -132,23 +131,12 @@ class Judge:
             kept.problem = f"The diagnosis took more than {TIMEOUT_SECONDS:.0f} seconds and was given up."
         except StoreError as error:
             kept.problem = explain(store, error)
-        except (OSError, ValueError, EOFError, msgspec.MsgspecError) as error:
+        except Exception as error:
+            # Whatever it was, other runs are to be judged.
             await self._end_process()
             kept.problem = f"The process that makes the diagnosis has ended ({type(error).__name__})."
         kept.version += 1
         kept.took = time.monotonic() - began
-
-    async def _ask(self, path: Path) -> Judged:
-        process = self._process
-        if process is None or process.returncode is not None:
-            process = self._process = await _start()
-        assert process.stdin is not None and process.stdout is not None
-        process.stdin.write(msgspec.json.encode(str(path.absolute())) + b"\n")
-        await process.stdin.drain()
-        line = await process.stdout.readline()
-        if not line.endswith(b"\n"):
-            raise EOFError
-        return _decoder.decode(line)
 
     async def _end_process(self) -> None:
         process, self._process = self._process, None
@@ -158,6 +146,21 @@ class Judge:
             await process.wait()
             # Its pipes close in the turn after.
             await asyncio.sleep(0)
+
+
+async def _ask(process: asyncio.subprocess.Process, path: Path) -> Judged:
+    assert process.stdin is not None
+    process.stdin.write(msgspec.json.encode(str(path.absolute())) + b"\n")
+    await process.stdin.drain()
+    return _decoder.decode(await _line(process))
+
+
+async def _line(process: asyncio.subprocess.Process) -> bytes:
+    assert process.stdout is not None
+    line = await process.stdout.readline()
+    if not line.endswith(b"\n"):
+        raise EOFError("its output ended")
+    return line
 
 
 async def _start() -> asyncio.subprocess.Process:

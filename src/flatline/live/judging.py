@@ -1,6 +1,7 @@
 """The diagnosis of a store, in a process of its own: it may take seconds, and holds nobody up.
 
-The server writes the path of a store as one line of JSON and reads one line back. It ends when its input ends.
+It writes one line when it is ready; then the server writes the path of a store as one line of JSON and reads one line
+back. It ends when its input ends.
 """
 
 from __future__ import annotations
@@ -11,19 +12,18 @@ import sys
 
 import msgspec
 
+from flatline.causes.base import catalogue
 from flatline.live.answers import Drawing, Judged
+from flatline.record.reader import read
+from flatline.record.rows import last_row
+from flatline.record.store import StoreError
+from flatline.report.facts import facts
 from flatline.report.visible import visible
+from flatline.verdict import diagnose
 
 
 def judge(path: str) -> Judged:
     """The verdict on a store as it is now, and what is drawn of it; a fault of ours is a ``problem``."""
-    from flatline.causes.base import catalogue
-    from flatline.record.reader import read
-    from flatline.record.rows import last_row
-    from flatline.record.store import StoreError
-    from flatline.report.facts import facts
-    from flatline.verdict import diagnose
-
     try:
         row = last_row(path)
         recording = read(path)
@@ -47,6 +47,10 @@ def main() -> None:
     with contextlib.suppress(AttributeError, OSError):
         # The training that is watched comes first.
         os.setpriority(os.PRIO_PROCESS, 0, 10)
+    # Every cause is loaded now, so that the first diagnosis takes as long as the others.
+    catalogue()
+    answers.write(b"ready\n")
+    answers.flush()
     for line in sys.stdin.buffer:
         judged = judge(msgspec.json.decode(line, type=str))
         answers.write(msgspec.json.encode(visible(msgspec.to_builtins(judged))) + b"\n")

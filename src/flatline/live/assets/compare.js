@@ -13,7 +13,7 @@ const sides = ["a", "b"].map((letter) => {
   return { letter, id: given.get(letter) || "", curves: new Curves(), version: -1, opinion: null, answer: null, gone: "", link, line, verdict };
 });
 // What differs between any two runs is not marked.
-const BY_CHANCE = new Set(["started", "recorded for", "overhead", "last line"]);
+const BY_CHANCE = new Set(["command", "started", "recorded for", "overhead", "last line"]);
 let chart = null, paused = false, drawn = "";
 
 at("pause").addEventListener("click", () => {
@@ -38,7 +38,7 @@ async function renew(side) {
   side.curves.take(side.answer);
   if (side.answer.verdict_version !== side.version || side.answer.reset) {
     const newer = await ask(`${address}/verdict`, tags);
-    if (newer !== null) side.opinion = newer;
+    if (newer !== null && (newer.verdict || newer.problem || !side.opinion)) side.opinion = newer;
     side.version = side.answer.verdict_version;
     if (side.opinion) drawVerdict(side.verdict, side.opinion, side.answer.run, true);
   }

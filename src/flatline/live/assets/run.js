@@ -67,7 +67,7 @@ function drawFacts(answer) {
   show(at("problem"), run.problem || (run.state === "killed" || run.state === "unknown" || run.exception ? stateSentence(run) : ""));
   show(at("reading"), answer.complete ? answer.left_out ? `${plural(answer.left_out, "further series")} not shown.` : ""
     : `Reading the record: ${Math.round(answer.share * 100)}%.`);
-  const facts = { record: run.id, folder: run.directory, ...answer.facts }, list = at("about");
+  const facts = { record: run.id, ...answer.facts }, list = at("about");
   const told = JSON.stringify(facts);
   if (list.dataset.told !== told) {
     list.dataset.told = told;
@@ -89,7 +89,8 @@ async function load(connected) {
   curves.take(answer);
   if (answer.verdict_version !== version || answer.reset) {
     const newer = await ask(`${address}/verdict`, tags);
-    if (newer !== null) opinion = newer;
+    // A server that was started again has no verdict yet: the one before still stands.
+    if (newer !== null && (newer.verdict || newer.problem || !opinion)) opinion = newer;
     version = answer.verdict_version;
     if (opinion) {
       drawVerdict(at("verdict-body"), opinion, answer.run);
