@@ -9,12 +9,13 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from pathlib import Path
 
 import msgspec
 
 from flatline.causes.base import catalogue
 from flatline.live.answers import Drawing, Judged
-from flatline.record.reader import read
+from flatline.record.reader import rank_stores, read
 from flatline.record.rows import last_row
 from flatline.record.store import StoreError
 from flatline.report.facts import facts
@@ -26,7 +27,8 @@ def judge(path: str) -> Judged:
     """The verdict on a store as it is now, and what is drawn of it; a fault of ours is a ``problem``."""
     try:
         row = last_row(path)
-        recording = read(path)
+        # Of a run in several processes all are read, unless one of their names is a link that may lead anywhere.
+        recording = read(path, alone=any(other.is_symlink() for other in rank_stores(Path(path))))
         verdict = diagnose(recording)
         drawn = facts(recording, verdict)
     except StoreError as error:
