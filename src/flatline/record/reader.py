@@ -211,7 +211,7 @@ class Recording:
         return self.line_at(found.file, found.line, found.function)
 
     def line_at(self, file: str, number: int, function: str = "") -> Line:
-        lines = self.sources.get(file, "").splitlines()
+        lines = lines_of(self.sources.get(file, ""))
         source = lines[number - 1].strip() if 0 < number <= len(lines) else ""
         return Line(file, number, source, function)
 
@@ -228,6 +228,15 @@ class Recording:
     def parameter_name(self, number: int) -> str:
         found = self.parameters.get(number)
         return found.name if found is not None and found.name else f"parameter {number}"
+
+
+def lines_of(source: str) -> list[str]:
+    """The lines of a source as Python counts them: a form feed or U+2028 begins none.
+
+    >>> lines_of("a\\x0c\\nb\\u2028c")
+    ['a\\x0c', 'b\\u2028c']
+    """
+    return source.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
 def read(path: str | Path, alone: bool = False) -> Recording:

@@ -157,11 +157,11 @@ def _changes(changes: Any) -> str:
     return "; ".join(parts)
 
 
-def epochs(recording: Recording) -> list[int]:
-    """First steps of the epochs; of many, evenly chosen ones."""
+def epochs(recording: Recording) -> tuple[list[int], int]:
+    """First steps of the epochs; of many every n-th, with n."""
     starts = [begin for begin, _ in training_epochs(recording)]
-    every = -(-len(starts) // MOST_EPOCHS)
-    return starts[::every] if every > 1 else starts
+    every = max(1, -(-len(starts) // MOST_EPOCHS))
+    return starts[::every], every
 
 
 def marks(recording: Recording, verdict: Verdict) -> list[Mark]:

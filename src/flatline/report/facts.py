@@ -32,7 +32,7 @@ class RunFacts(msgspec.Struct):
 
 
 class Facts(msgspec.Struct):
-    """Everything that a page shows beside the verdict; :meth:`to_json` is what is embedded in it."""
+    """Everything that a page shows beside the verdict; ``epochs`` are first steps, of every ``epochs_every``-th epoch."""
 
     run: RunFacts
     losses: list[Line]
@@ -45,6 +45,7 @@ class Facts(msgspec.Struct):
     tensors: list[Tensor]
     labels: Labels | None
     trials: list[Trial]
+    epochs_every: int = 1
 
     def to_json(self) -> bytes:
         """As JSON; NaN and infinities are null."""
@@ -60,11 +61,12 @@ def facts(recording: Recording, verdict: Verdict, store: str | Path | None = Non
         store: where the record lies, to be shown.
         most: how many points a curve may have; extremes, ends and the first NaN of each stretch are kept.
     """
+    starts, every = epochs(recording)
     return Facts(
         _run(recording, verdict, store),
         losses(recording, most),
         rates(recording, most),
-        epochs(recording),
+        starts,
         marks(recording, verdict),
         heat_maps(recording),
         listings(recording, verdict),
@@ -72,6 +74,7 @@ def facts(recording: Recording, verdict: Verdict, store: str | Path | None = Non
         tensors(recording),
         labels(recording),
         trials(verdict),
+        every,
     )
 
 

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from flatline import __version__
 from flatline.causes.base import catalogue
 from flatline.record.reader import Recording
 from flatline.report.code import Block, blocks
 from flatline.report.curves import Trial
 from flatline.report.facts import Facts, facts
-from flatline.report.page import asset, chart_script, embedded, policy, stylesheet
+from flatline.report.page import asset, chart_script, embedded, policy, stylesheet, version
 from flatline.report.visible import visible
 from flatline.verdict import CauseItem, Verdict
 
@@ -78,7 +77,7 @@ def render_facts(given: Facts, verdict: Verdict) -> str:
         scripts=scripts,
         styles=styles,
         policy=policy(scripts, styles),
-        version=__version__,
+        version=version(),
     )
 
 
@@ -151,6 +150,7 @@ def _drawn(given: Facts) -> bytes:
         "losses": given.losses,
         "rates": given.rates,
         "epochs": given.epochs,
+        "epochs_every": given.epochs_every,
         "marks": given.marks,
         "heat_maps": given.heat_maps,
         "trials": given.trials,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from flatline.record.reader import Recording
+from flatline.record.reader import Recording, lines_of
 from flatline.verdict import Verdict
 
 CONTEXT = 4
@@ -64,7 +64,7 @@ def listings(recording: Recording, verdict: Verdict) -> list[Listing]:
 
 
 def _listing(recording: Recording, file: str, marks: list[LineMark]) -> Listing | None:
-    lines = recording.sources.get(file, "").splitlines()
+    lines = lines_of(recording.sources.get(file, "").removesuffix("\n"))
     marks = sorted((m for m in marks if 0 < m.line <= len(lines)), key=lambda m: m.line)
     if not marks:
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from functools import cache
+from importlib import metadata
 from importlib.resources import files
 
 # What HTML or a JavaScript parser could take for something else, inside a <script> element of data.
@@ -15,6 +16,12 @@ _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", 
 def asset(name: str) -> str:
     """The text of a file of ``report/assets``, as ``charts.js`` or ``uplot/uPlot.iife.min.js``."""
     return files("flatline.report").joinpath("assets", *name.split("/")).read_text(encoding="utf-8")
+
+
+@cache
+def version() -> str:
+    """The version of flatline; asked of the installed package, because this one may not import what is above it."""
+    return metadata.version("flatline")
 
 
 def stylesheet() -> str:

@@ -90,7 +90,7 @@ var flatline = (function () {
       const axis = { stroke: () => css("--soft"), font: "12px " + css("--text"), grid: { stroke: () => css("--grid"), width: 1 },
         ticks: { stroke: () => css("--line"), width: 1, size: 4 } };
       plot = new uPlot({
-        width: Math.max(chart.clientWidth, 200), height: options.height || 300, padding: [options.marks && options.marks.length ? 30 : 12, 24, 0, 0],
+        width: Math.max(chart.clientWidth, 200), height: options.height || 300, padding: [options.marks && options.marks.length ? 30 : 12, 30, 0, 0],
         legend: { show: false }, cursor: { y: false, drag: { x: true, y: false }, points: { size: 7 } },
         scales: {
           x: { time: false, range: (u, low, high) => low === null ? [0, 1] : low === high ? [low - 1, high + 1] : [low, high] },
@@ -105,7 +105,7 @@ var flatline = (function () {
             points: { show: line.values.length === 1 || (line.kind === "printed" && line.values.length < 150), size: 6, fill: () => css(look.shade) },
             paths: line.kind === "rate" ? uPlot.paths.stepped({ align: 1 }) : undefined };
         })],
-        hooks: { drawClear: [(u) => drawEpochs(u, options.epochs || [])],
+        hooks: { drawClear: [(u) => drawEpochs(u, options.epochs || [], options.epochsEvery || 1)],
           draw: [(u) => { drawMarks(u, options.marks || []); drawNotFinite(u, rows); }],
           setCursor: [(u) => tell(u.cursor.idx)],
           setScale: [(u, key) => { if (key === "x") reset.hidden = !zoomed(u); }] },
@@ -167,7 +167,8 @@ var flatline = (function () {
       const x = plot.data[0][index];
       readout.append(make("span", "", `${options.step || "step"} ${whole(x)}`));
       const epoch = (options.epochs || []).filter((start) => start <= x).length;
-      if (epoch && !options.epochsThinned) readout.append(make("span", "", ` · epoch ${epoch}`));
+      const every = options.epochsEvery || 1, from = (epoch - 1) * every + 1;
+      if (epoch) readout.append(make("span", "", every > 1 ? ` · epoch ${from} to ${from + every - 1}` : ` · epoch ${from}`));
       rows.forEach((row) => {
         if (hidden.has(label(row.line))) return;
         let i = nearest(row.x, x);
@@ -244,7 +245,7 @@ var flatline = (function () {
     return Math.abs(sorted[low] - x) <= Math.abs(sorted[high] - x) ? low : high;
   }
 
-  function drawEpochs(u, epochs) {
+  function drawEpochs(u, epochs, every) {
     const c = u.ctx, ratio = devicePixelRatio || 1, { top, height, left, width } = u.bbox;
     c.save();
     c.strokeStyle = css("--epoch"); c.fillStyle = css("--soft"); c.lineWidth = ratio;
@@ -254,8 +255,8 @@ var flatline = (function () {
       const x = Math.round(u.valToPos(step, "x", true));
       if (x < left - 1 || x > left + width + 1) return;
       c.beginPath(); c.moveTo(x, top); c.lineTo(x, top + height); c.stroke();
-      const text = epochs.length <= 60 && u.flatlineThinned !== true ? `epoch ${index + 1}` : "";
-      if (text && x > last) { c.fillText(text, x + 4 * ratio, top + height - 12 * ratio); last = x + c.measureText(text).width + 14 * ratio; }
+      const text = `epoch ${index * every + 1}`;
+      if (x > last && x + c.measureText(text).width < left + width) { c.fillText(text, x + 4 * ratio, top + height - 12 * ratio); last = x + c.measureText(text).width + 14 * ratio; }
     });
     c.restore();
   }
@@ -297,7 +298,7 @@ var flatline = (function () {
   }
 
   function lossChart(root, facts) {
-    const settings = (f) => ({ epochs: f.epochs, marks: f.marks, height: 320 });
+    const settings = (f) => ({ epochs: f.epochs, epochsEvery: f.epochs_every, marks: f.marks, height: 320 });
     const chart = lineChart(root, facts.losses, settings(facts));
     return { update: (f) => chart.update(f.losses, settings(f)), destroy: chart.destroy, get plot() { return chart.plot; } };
   }
@@ -405,7 +406,7 @@ var flatline = (function () {
         for (let r = 1; r < rows; r++) c.fillRect(box.left, Math.round(r * box.rowHeight), box.width, 1);
       }
       c.fillStyle = css("--soft"); c.textBaseline = "middle"; c.textAlign = "right";
-      for (let r = 0; r < rows; r += every) c.fillText(fit(c, m.rows[r], gutter - 8), box.left - 6, (r + 0.5) * box.rowHeight, gutter - 6);
+      for (let r = 0; r < rows; r += every) c.fillText(fit(c, m.rows[r], gutter - 8), box.left - 6, Math.max((r + 0.5) * box.rowHeight, 6), gutter - 6);
       c.textBaseline = "top";
       let last = -Infinity;
       for (let x = 0; x < columns; x++) {

@@ -19,4 +19,5 @@
     else selection();
   });
   document.documentElement.dataset.drawn = "yes";
+  performance.mark("flatline-drawn");
 })();
