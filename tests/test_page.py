@@ -237,7 +237,12 @@ def test_printed_on_paper(chromium: Browser, url: str, tmp_path: Path) -> None:
         page.emulate_media(media="print", color_scheme="dark")
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
         assert page.evaluate("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
-        assert page.locator("button:visible").count() == 0
+        # Of the controls only the key of the curves is left.
+        assert page.locator("button:visible").count() == page.locator("button.series:visible").count() == 6
+        keyword = page.locator(".hl-k").first.evaluate("e => getComputedStyle(e).color")
+        assert max(int(n) for n in re.findall(r"\d+", keyword)) < 150
+        page.wait_for_timeout(100)
+        assert ink(page) > 500
         assert page.locator("#loss canvas").is_visible()
         assert overflow(page) == 0
         # A4, 1.5 cm margins: nothing may be wider than the paper.

@@ -4,7 +4,7 @@
 "use strict";
 var flatline = (function () {
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const dark = matchMedia("screen and (prefers-color-scheme: dark)");
   const printing = matchMedia("print");
 
   function make(tag, className, text) {
@@ -40,7 +40,7 @@ var flatline = (function () {
   function dress(line, counts) {
     const shades = { optimised: ["--curve-1", "--curve-6", "--curve-4"], printed: ["--curve-2", "--curve-5"], evaluation: ["--curve-3"],
       criterion: ["--curve-4", "--curve-6", "--curve-5"], rate: ["--curve-1", "--curve-3", "--curve-2", "--curve-4"],
-      gradient: ["--curve-3"], update: ["--curve-2"], control: ["--curve-1"], trial: ["--curve-2"] }[line.kind] || ["--curve-6"];
+      control: ["--control"], trial: ["--curve-2"] }[line.kind] || ["--curve-6"];
     const at = counts[line.kind] = (counts[line.kind] || 0) + 1;
     return { shade: shades[(at - 1) % shades.length],
       dash: line.kind === "printed" ? [2, 4] : line.kind === "evaluation" ? [7, 4] : at > shades.length ? [1, 3] : undefined };
@@ -56,7 +56,7 @@ var flatline = (function () {
   function lineChart(root, lines, options) {
     options = options || {};
     root.textContent = "";
-    const controls = make("div", "controls no-print");
+    const controls = make("div", "controls");
     const chart = make("div", "chart");
     const readout = make("div", "readout");
     readout.setAttribute("aria-live", "polite");
@@ -96,11 +96,11 @@ var flatline = (function () {
           x: { time: false, range: (u, low, high) => low === null ? [0, 1] : low === high ? [low - 1, high + 1] : [low, high] },
           y: { distr: log ? 3 : 1, range: log ? undefined : (u, low, high) => yRange(low, high) },
         },
-        axes: [{ ...axis, size: 34, values: (u, ticks) => ticks.map((t) => (Number.isInteger(t) ? whole(t) : "")) },
+        axes: [{ ...axis, size: 34, ...(options.epochs && options.epochs.length ? { grid: { show: false } } : {}), values: (u, ticks) => ticks.map((t) => (Number.isInteger(t) ? whole(t) : "")) },
           { ...axis, size: 62, values: (u, ticks) => ticks.map((t) => (t === null ? "" : number(t))) }],
         series: [{}, ...lines.map((line) => {
           const look = dress(line, counts);
-          return { label: label(line), stroke: () => css(look.shade), width: line.kind === "printed" ? 1.5 : 1.5, dash: look.dash,
+          return { label: label(line), stroke: () => css(look.shade), width: line.kind === "control" ? 4 : 1.5, dash: look.dash,
             show: !hidden.has(label(line)), spanGaps: false,
             points: { show: line.values.length === 1 || (line.kind === "printed" && line.values.length < 150), size: 6, fill: () => css(look.shade) },
             paths: line.kind === "rate" ? uPlot.paths.stepped({ align: 1 }) : undefined };
@@ -501,7 +501,7 @@ var flatline = (function () {
         controls.append(button);
       });
     }
-    const watch = new ResizeObserver(() => box && draw());
+    const watch = new ResizeObserver(() => { if (box && Math.abs(figure.clientWidth - box.left - box.width) > 1) draw(); });
     const redraw = () => { drawScale(); draw(); };
     fillControls();
     choose(0);
