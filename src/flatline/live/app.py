@@ -23,7 +23,7 @@ from flatline.live.judge import Judge
 from flatline.live.openapi import description
 from flatline.live.reply import refuse, reply
 from flatline.live.stores import Store, Stores
-from flatline.live.watched import WatchedRuns
+from flatline.live.watched import BusyError, WatchedRuns
 
 LIMIT = 100
 MOST_LIMIT = 500
@@ -131,7 +131,7 @@ def application(folder: Path) -> Starlette:
             Route("/api/runs/{id}/curves", live.curves),
             Route("/api/runs/{id}/verdict", live.verdict),
         ],
-        exception_handlers={HTTPException: _refused, Exception: _failed},
+        exception_handlers={HTTPException: _refused, BusyError: _busy, Exception: _failed},
         lifespan=live.lifespan,
     )
     # They would name the host that the client named.
@@ -151,6 +151,10 @@ def _parameters(request: Request, *known: str) -> dict[str, str]:
 async def _refused(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return refuse(error.status_code, error.detail, error.headers)
+
+
+async def _busy(_request: Request, _error: Exception) -> Response:
+    return refuse(503, "The record is being read, and that takes long; ask again.", {"Retry-After": "1"})
 
 
 async def _failed(_request: Request, error: Exception) -> Response:

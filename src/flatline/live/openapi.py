@@ -18,6 +18,8 @@ _REFUSALS = {
     413: "The request has a body.",
     414: "The address is too long.",
     421: "The Host header names another server.",
+    431: "The headers are too long.",
+    503: "The record is being read, and that takes long; ask again.",
 }
 _RUN = {
     "name": "id",

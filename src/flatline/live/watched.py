@@ -6,6 +6,8 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import msgspec
 
@@ -22,9 +24,14 @@ MOST_WATCHED = 32
 TURN_SECONDS = 0.4
 # However many look on, a store is not read more often.
 PAUSE_SECONDS = 0.2
+WAIT_SECONDS = 1.0
 # A damaged row stays damaged; a file that is being copied in does not.
 RETRY_SECONDS = 5.0
 _decode = msgspec.msgpack.Decoder(list[e.Event]).decode
+
+
+class BusyError(Exception):
+    """A record is being read, and that takes long."""
 
 
 class WatchedRun:
@@ -41,9 +48,23 @@ class WatchedRun:
         self._next = 0.0
         self._answers: OrderedDict[tuple[object, ...], bytes] = OrderedDict()
 
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One thread at a time; the others do not wait for ever, as for a disk that does not answer."""
+        if not self._lock.acquire(timeout=WAIT_SECONDS):
+            raise BusyError
+        try:
+            yield
+        finally:
+            self._lock.release()
+
     def refresh(self, store: Store) -> None:
-        """Reads the rows that came since, for a moment at most. Called on a thread of its own."""
-        with self._lock:
+        """Reads the rows that came since, for a moment at most. Called on a thread of its own.
+
+        Raises:
+            BusyError: another thread has not come to an end with it in time.
+        """
+        with self._alone():
             now = time.monotonic()
             if now < self._next:
                 return
@@ -81,7 +102,7 @@ class WatchedRun:
 
     def progress(self, store: Store, cursor: str, server: str, verdict_version: int) -> bytes:
         """The answer for a viewer that has everything up to ``cursor``, as JSON. Viewers with one cursor share it."""
-        with self._lock:
+        with self._alone():
             item = self.item(store)
             key = (cursor, self.row, self.last, item.state, item.problem, verdict_version)
             answer = self._answers.get(key)

@@ -55,7 +55,7 @@ function draw() {
   if (key === drawn) return;
   drawn = key;
   const lines = sides.flatMap((side) => side.curves.lines("optimised").slice(0, 1)
-    .map((line) => ({ ...line, kind: side.letter === "a" ? "control" : "trial", name: `${side.letter.toUpperCase()} ${side.answer.run.program}` })));
+    .map((line) => ({ ...line, kind: side.letter === "a" ? "first" : "second", name: `${side.letter.toUpperCase()} ${side.answer.run.program}` })));
   if (chart) chart.update(lines, {});
   else if (lines.length) chart = window.flatline.lineChart(at("loss"), lines, { height: 340 });
 }

@@ -67,7 +67,7 @@ export function follow(load) {
 
 function trouble(error) {
   if (error instanceof Refused && error.status === 401) return "The server has another token now: open the address that it printed.";
-  if (error instanceof Refused && error.status === 503) return "The server has too many viewers; trying again.";
+  if (error instanceof Refused && error.status === 503) return "The server is busy; trying again.";
   if (error instanceof Refused) return error.message;
   return "The server does not answer; is flatline live still running? Trying again. What is shown stands as it was.";
 }

@@ -2,7 +2,7 @@
 import { ask, follow, Refused } from "./connection.js";
 import { Curves } from "./curves.js";
 import { drawVerdict, standing } from "./verdict.js";
-import { announce, at, loss, make, plural, setText, show, started, stateSentence, stateTag, whole } from "./words.js";
+import { announce, at, loss, make, plural, setText, setWords, show, started, stateSentence, stateTag, whole } from "./words.js";
 
 const id = decodeURIComponent(location.pathname.split("/").pop());
 const address = `/api/runs/${encodeURIComponent(id)}`;
@@ -58,7 +58,7 @@ function drawHeat() {
 
 function drawFacts(answer) {
   const run = answer.run;
-  setText(at("program"), run.program);
+  setWords(at("program"), run.program);
   const parts = [stateTag(run), make("span", "", plural(run.steps, "step"))];
   if (answer.epoch_count) parts.push(make("span", "", plural(answer.epoch_count, "epoch")));
   if (loss(run)) parts.push(make("span", "", `loss ${loss(run)}`));

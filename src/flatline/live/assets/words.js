@@ -7,6 +7,12 @@ export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
+// Words that are not broken at their hyphens.
+export function setWords(node, text) {
+  if (node.textContent === text) return;
+  node.replaceChildren(...text.split(" ").flatMap((word, index) => [index ? " " : "", make("span", "word", word)]));
+}
+
 export function show(node, text) {
   setText(node, text || "");
   node.hidden = !text;
