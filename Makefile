@@ -53,7 +53,7 @@ bench-live: $(VENV)/.tests
 	$(BIN)/python bench/live_load.py
 
 screenshots: $(VENV)/.tests chromium
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/test_page.py tests/test_live_page.py --screenshots
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/test_page_run.py tests/test_live_page.py --screenshots
 
 docs: $(VENV)/.runtime
 	$(BIN)/python docs/generate.py

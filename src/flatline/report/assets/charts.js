@@ -90,6 +90,7 @@ var flatline = (function () {
       if (plot) plot.destroy();
       const axis = { stroke: () => css("--soft"), font: "12px " + css("--text"), grid: { stroke: () => css("--grid"), width: 1 },
         ticks: { stroke: () => css("--line"), width: 1, size: 4 } };
+      const decades = (u, ticks) => (log && ticks.length > 30 ? ticks.map((t) => (isPower(t) ? t : null)) : ticks);
       plot = new uPlot({
         width: Math.max(chart.clientWidth, 200), height: options.height || 300, padding: [options.marks && options.marks.length ? 30 : 12, 30, 0, 0],
         legend: { show: false }, cursor: { y: false, drag: { x: true, y: false }, points: { size: 7 } },
@@ -99,7 +100,7 @@ var flatline = (function () {
         },
         axes: [{ ...axis, size: 34, ...(options.epochs && options.epochs.length ? { grid: { show: false } } : {}), values: (u, ticks) => ticks.map((t) => (Number.isInteger(t) ? whole(t) : "")) },
           // Of many decades only the powers of ten have a line.
-          { ...axis, size: 62, grid: { ...axis.grid, filter: (u, ticks) => (log && ticks.length > 30 ? ticks.map((t) => (isPower(t) ? t : null)) : ticks) },
+          { ...axis, size: 62, grid: { ...axis.grid, filter: decades }, ticks: { ...axis.ticks, filter: decades },
             values: (u, ticks) => ticks.map((t) => (t === null ? "" : number(t))) }],
         series: [{}, ...lines.map((line) => {
           const look = dress(line, counts);
@@ -286,21 +287,19 @@ var flatline = (function () {
     c.restore();
   }
 
-  // A cross on the lower edge for each value that is NaN or infinite; where they are dense, some of them.
+  // A cross on the lower edge for each value that is NaN or infinite; of those that would run into one another, the first.
   function drawNotFinite(u, rows) {
-    const c = u.ctx, ratio = devicePixelRatio || 1, { top, height, left, width } = u.bbox, size = 3.5 * ratio;
+    const c = u.ctx, ratio = devicePixelRatio || 1, { top, height, left, width } = u.bbox, size = 3.5 * ratio, y = top + height - 6 * ratio;
+    const places = rows.flatMap((row) => row.line.values.flatMap((value, i) => (value === null ? [u.valToPos(row.x[i], "x", true)] : [])));
+    let last = -Infinity;
     c.save();
     c.strokeStyle = css("--heat-bad"); c.lineWidth = 1.5 * ratio;
-    let last = -Infinity;
-    rows.forEach((row) => row.line.values.forEach((value, i) => {
-      if (value !== null) return;
-      const x = u.valToPos(row.x[i], "x", true), y = top + height - 6 * ratio;
-      // Of those that would run into one another the first is drawn.
-      if (x < left || x > left + width || (x >= last && x < last + 3 * size)) return;
+    for (const x of Float64Array.from(places).sort()) {
+      if (x < left || x > left + width || x < last + 3 * size) continue;
       last = x;
       c.beginPath(); c.moveTo(x - size, y - size); c.lineTo(x + size, y + size);
       c.moveTo(x - size, y + size); c.lineTo(x + size, y - size); c.stroke();
-    }));
+    }
     c.restore();
   }
 
