@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # The CPU build; a plain `torch` would bring gigabytes of CUDA.
 TORCH ?= torch==2.13.0
 
-.PHONY: demo test lint bench bench-accuracy bench-overhead bench-report screenshots chromium docs clean
+.PHONY: demo test lint bench bench-accuracy bench-overhead bench-report bench-live screenshots chromium docs clean
 
 $(VENV)/.runtime: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -49,8 +49,11 @@ bench-overhead: $(VENV)/.tests
 bench-report: $(VENV)/.tests chromium
 	OMP_NUM_THREADS=1 $(BIN)/python bench/report.py --write docs/report-figures.md
 
+bench-live: $(VENV)/.tests
+	$(BIN)/python bench/live_load.py
+
 screenshots: $(VENV)/.tests chromium
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/test_page_run.py --screenshots
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/test_page_run.py tests/test_live_page.py --screenshots
 
 docs: $(VENV)/.runtime
 	$(BIN)/python docs/generate.py

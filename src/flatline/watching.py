@@ -17,7 +17,7 @@ from flatline.observe.install import Probes
 from flatline.observe.patching import Patches
 from flatline.observe.probes.printed import PrintedProbe
 from flatline.observe.session import Session
-from flatline.record.store import Writer
+from flatline.record.store import Writer, machine
 
 if TYPE_CHECKING:
     from flatline.verdict import Verdict
@@ -82,6 +82,8 @@ class watch:
                 time.time(),
                 int(os.environ.get("RANK", "0")),
                 torch.initial_seed(),
+                os.getpid(),
+                machine(),
             )
         )
         self._probes = Probes(self._session)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import re
-import sqlite3
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flatline.observe import events as e
-from flatline.record.store import FORMAT, StoreError
+from flatline.record.rows import rows_after
+from flatline.record.store import StoreError
 
 _RANK = re.compile(r"(-\d+)?-rank\d+")
 R = TypeVar("R", bound=e.Record)
@@ -242,7 +242,7 @@ def lines_of(source: str) -> list[str]:
 def read(path: str | Path, alone: bool = False) -> Recording:
     """Reads the store of a run; of a run in several processes, that of the first rank, with the others as ``ranks``.
 
-    Of several ranks, the first whose loss became NaN or infinite stands for the run; else the lowest. ``alone`` leaves
+    It may be written meanwhile. Of several ranks, the first whose loss became NaN or infinite stands for the run; else the lowest. ``alone`` leaves
     the others unread.
 
     Raises:
@@ -279,16 +279,12 @@ def rank_stores(path: Path) -> list[Path]:
 def _records(path: Path) -> list[e.Event]:
     decoder = msgspec.msgpack.Decoder(list[e.Event])
     records: list[e.Event] = []
-    try:
-        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5.0)
-        try:
-            versions = [row[0] for row in connection.execute("SELECT version FROM format")]
-            if versions and versions[0] > FORMAT:
-                raise StoreError(f"{path} was written by a newer flatline (format {versions[0]}); update flatline")
-            for (blob,) in connection.execute("SELECT records FROM flush ORDER BY id"):
+    last = 0
+    while rows := rows_after(path, last):
+        for number, blob in rows:
+            try:
                 records.extend(decoder.decode(blob))
-        finally:
-            connection.close()
-    except (sqlite3.Error, msgspec.MsgspecError) as error:
-        raise StoreError(f"{path} cannot be read as the record of a run: {error}") from error
+            except msgspec.MsgspecError as error:
+                raise StoreError(f"{path} cannot be read as the record of a run: {error}") from error
+            last = number
     return records

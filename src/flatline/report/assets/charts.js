@@ -40,6 +40,7 @@ var flatline = (function () {
   function dress(line, counts) {
     const shades = { optimised: ["--curve-1", "--curve-6", "--curve-4"], printed: ["--curve-2", "--curve-5"], evaluation: ["--curve-3"],
       criterion: ["--curve-4", "--curve-6", "--curve-5"], rate: ["--curve-1", "--curve-3", "--curve-2", "--curve-4"],
+      gradient: ["--curve-3"], update: ["--curve-2"], first: ["--curve-1"], second: ["--curve-2"],
       control: ["--control"], trial: ["--curve-2"] }[line.kind] || ["--curve-6"];
     const at = counts[line.kind] = (counts[line.kind] || 0) + 1;
     return { shade: shades[(at - 1) % shades.length],
@@ -89,6 +90,7 @@ var flatline = (function () {
       if (plot) plot.destroy();
       const axis = { stroke: () => css("--soft"), font: "12px " + css("--text"), grid: { stroke: () => css("--grid"), width: 1 },
         ticks: { stroke: () => css("--line"), width: 1, size: 4 } };
+      const decades = (u, ticks) => (log && ticks.length > 30 ? ticks.map((t) => (isPower(t) ? t : null)) : ticks);
       plot = new uPlot({
         width: Math.max(chart.clientWidth, 200), height: options.height || 300, padding: [options.marks && options.marks.length ? 30 : 12, 30, 0, 0],
         legend: { show: false }, cursor: { y: false, drag: { x: true, y: false }, points: { size: 7 } },
@@ -97,7 +99,9 @@ var flatline = (function () {
           y: { distr: log ? 3 : 1, range: log ? undefined : (u, low, high) => yRange(low, high) },
         },
         axes: [{ ...axis, size: 34, ...(options.epochs && options.epochs.length ? { grid: { show: false } } : {}), values: (u, ticks) => ticks.map((t) => (Number.isInteger(t) ? whole(t) : "")) },
-          { ...axis, size: 62, values: (u, ticks) => ticks.map((t) => (t === null ? "" : number(t))) }],
+          // Of many decades only the powers of ten have a line.
+          { ...axis, size: 62, grid: { ...axis.grid, filter: decades }, ticks: { ...axis.ticks, filter: decades },
+            values: (u, ticks) => ticks.map((t) => (t === null ? "" : number(t))) }],
         series: [{}, ...lines.map((line) => {
           const look = dress(line, counts);
           return { label: label(line), stroke: () => css(look.shade), width: line.kind === "control" ? 4 : 1.5, dash: look.dash,
@@ -231,6 +235,8 @@ var flatline = (function () {
     };
   }
 
+  const isPower = (value) => value > 0 && Math.abs(Math.log10(value) - Math.round(Math.log10(value))) < 1e-9;
+
   function yRange(low, high) {
     if (low === null || low === undefined) return [0, 1];
     if (low === high) return low === 0 ? [-0.1, 1] : [low - Math.abs(low) * 0.2, high + Math.abs(high) * 0.2];
@@ -281,19 +287,19 @@ var flatline = (function () {
     c.restore();
   }
 
-  // A cross on the lower edge for each value that is NaN or infinite; where they are dense, a tick.
+  // A cross on the lower edge for each value that is NaN or infinite; of those that would run into one another, the first.
   function drawNotFinite(u, rows) {
-    const c = u.ctx, ratio = devicePixelRatio || 1, { top, height, left, width } = u.bbox, size = 3.5 * ratio;
+    const c = u.ctx, ratio = devicePixelRatio || 1, { top, height, left, width } = u.bbox, size = 3.5 * ratio, y = top + height - 6 * ratio;
+    const places = rows.flatMap((row) => row.line.values.flatMap((value, i) => (value === null ? [u.valToPos(row.x[i], "x", true)] : [])));
+    let last = -Infinity;
     c.save();
     c.strokeStyle = css("--heat-bad"); c.lineWidth = 1.5 * ratio;
-    rows.forEach((row) => row.line.values.forEach((value, i) => {
-      if (value !== null) return;
-      const x = u.valToPos(row.x[i], "x", true), y = top + height - 6 * ratio;
-      if (x < left || x > left + width) return;
-      if (row.line.values.length > 40) { c.beginPath(); c.moveTo(x, y - size); c.lineTo(x, y + size); c.stroke(); return; }
+    for (const x of Float64Array.from(places).sort()) {
+      if (x < left || x > left + width || x < last + 3 * size) continue;
+      last = x;
       c.beginPath(); c.moveTo(x - size, y - size); c.lineTo(x + size, y + size);
       c.moveTo(x - size, y + size); c.lineTo(x + size, y - size); c.stroke();
-    }));
+    }
     c.restore();
   }
 
