@@ -19,7 +19,7 @@ from flatline.observe.events import RunEnded, RunStarted
 from flatline.observe.patching import Patches, hide_from_tracebacks, unseen
 from flatline.observe.probes.printed import PrintedProbe
 from flatline.observe.session import Session
-from flatline.record.store import Writer
+from flatline.record.store import Writer, machine
 from flatline.status import StatusLine
 
 
@@ -94,7 +94,9 @@ class Recorder:
         if rank is None:
             given = os.environ.get("RANK", "")
             rank = int(given) if given.isdecimal() else 0
-        self._started = RunStarted(argv, os.getcwd(), versions, time.time(), rank, process=self._process)
+        self._started = RunStarted(
+            argv, os.getcwd(), versions, time.time(), rank, process=self._process, host=machine()
+        )
         self.session.emit(self._started)
         self.session.flush(force=True)
         # An open SQLite connection must not be carried into another process: closing it there would disturb ours.
