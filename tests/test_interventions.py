@@ -347,6 +347,8 @@ def test_an_operation_is_replaced_on_its_line_only() -> None:
         assert float(torch.softmax(x, 0)[0].sum().detach()) == pytest.approx(1)
     with changed(Change("operation", {"names": ["sqrt"], "by": "shift", "amount": 1.0})):
         assert float((x * 0).sqrt()[0, 0].detach()) == 1
+    with changed(Change("operation", {"names": ["randn_like"], "by": "amplify", "amount": 0.0})):
+        assert not bool(torch.randn_like(x).any())
     with changed(Change("operation", {"names": ["relu"], "by": "identity", "line": 1, "file": __file__})) as records:
         assert float(torch.relu(x).min().detach()) == 0
     assert times(records, "operation") == 0
