@@ -20,8 +20,8 @@ ACTIVE = 0.01
 LEFT = 0.1
 FEWEST = 8
 LAST = 3
-# A hundred deviations of noise on a code that has one leave nothing of what it says.
-DROWNED = 100.0
+# Ten deviations of noise on a code that has one leave next to nothing of what it says.
+DROWNED = 10.0
 # With so many numbers in a sample, a mean over them weighs the reconstruction so many times less than a sum.
 MANY = 8
 
