@@ -83,8 +83,10 @@ class OutputActivationMismatch(Cause):
 
     def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
         from flatline.causes.dead_relu import DeadRelu
+        from flatline.causes.softmax_wrong_dim import SoftmaxWrongDim
 
-        if not isinstance(decision, Found):
+        if not isinstance(decision, Found) or isinstance(SoftmaxWrongDim().decide(case), Found):
+            # Scores that are normalised elsewhere are put right by one more softmax as well: that cause tells it.
             return []
         changes = self._replacement(case, decision)
         dying = DeadRelu().decide(case)
