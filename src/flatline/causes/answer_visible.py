@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 import ast
+import math
 
 import numpy as np
 
 from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut, Untested
-from flatline.causes.case import Case
+from flatline.causes.case import Case, number
 from flatline.causes.constant_targets import target_line
 from flatline.causes.inputs import input_lines, model_argument
 from flatline.observe.events import Visible
-from flatline.record.copying import Copies, Overlap, copies, overlap
-from flatline.record.kept import sliding, tables
+from flatline.record.copying import FEWEST_SHARED, MOST_SHARED, Copies, copies, overlap
+from flatline.record.kept import calls, sliding, tables
+from flatline.record.near import sources, windows
+from flatline.record.passes import Shared, enumerable, passes, shared_rows
 from flatline.record.provenance import made_at
 from flatline.record.reader import Line
 from flatline.record.source import SourceFile
@@ -18,6 +21,10 @@ from flatline.record.source import SourceFile
 # Constructors of layers that mix positions, and how a call of one is told that it must look back only.
 _MIXERS = ("MultiheadAttention", "TransformerEncoderLayer", "TransformerEncoder", "TransformerDecoder", "Transformer")
 _CAUSAL = ("mask", "causal")
+# How parts are cut, by the words of torch, scikit-learn and numpy.
+_CUTS = ("split", "randperm", "permutation", "shuffle", "sample(")
+# As for a five-sigma find, with one to spare for several loaders.
+SIGMAS = 6
 
 
 class AnswerVisible(Cause):
@@ -57,7 +64,14 @@ class AnswerVisible(Cause):
     title = "the model can see the answer it is asked to predict"
 
     def decide(self, case: Case) -> Decision | None:
-        return self._tokens(case) or self._window(case) or self._split(case)
+        looks = (self._tokens, self._window, self._split, self._loaders, self._sources)
+        first: Decision | None = None
+        for look in looks:
+            decision = look(case)
+            if isinstance(decision, Found):
+                return decision
+            first = first or decision
+        return first
 
     def _tokens(self, case: Case) -> Decision | None:
         looks = case.recording.all(Visible)
@@ -137,6 +151,83 @@ class AnswerVisible(Cause):
                 )
         return None
 
+    @staticmethod
+    def _loaders(case: Case) -> Decision | None:
+        """Equal rows in a loader that is trained on and in one that is only evaluated."""
+        compared = shared_rows(case.recording)
+        if not compared:
+            return None
+        trained = [c.rows for c in calls(case.recording) if c.forward.gradient][:12]
+        trained = [r.reshape(len(r), -1) for r in trained]
+        rows = [r for r in trained if r.shape[1] == trained[0].shape[1]]
+        few = bool(rows) and enumerable(np.concatenate(rows))
+        for found in compared:
+            if found.rows < FEWEST_SHARED or found.rows <= found.expected * few + SIGMAS * math.sqrt(
+                found.expected * few
+            ):
+                continue
+            whole = (
+                found.share >= MOST_SHARED or np.isin(found.trained.keys, found.evaluated.keys).mean() >= MOST_SHARED
+            )
+            if whole and not found.named:
+                # The training part, or everything, evaluated on purpose.
+                continue
+            name = f"rows of {found.named.replace(' ', '_')}" if found.named else "evaluated rows"
+            return Found(
+                Level.LIKELY,
+                0.95,
+                loader_line(case, found, whole),
+                [
+                    Evidence(
+                        f"{name} that were trained on too",
+                        f"{found.rows} of {len(found.evaluated.keys)}",
+                        "0" if not few else f"about {found.expected:.0f}, as rows that are equal by nature",
+                    ),
+                    Evidence("rows in the training part", str(len(found.trained.keys))),
+                ],
+                "Build the evaluated loader from rows that are kept out of training; split before rows are repeated.",
+            )
+        total = sum(len(c.evaluated.keys) for c in compared)
+        return RuledOut(f"no more of the {total} evaluated rows were trained on than equal rows explain")
+
+    @staticmethod
+    def _sources(case: Case) -> Decision | None:
+        """Rows that are no copies but come from one source, in both parts."""
+        found = windows(case.recording)
+        if found is not None:
+            evidence = [
+                Evidence(
+                    "evaluated rows of which half or more stands in rows that were trained on",
+                    f"{found.shared} of {found.rows}",
+                    "few: windows at the border of the two parts",
+                )
+            ]
+            return Found(
+                Level.LIKELY,
+                0.95,
+                parted_line(case, found.place),
+                evidence,
+                "Split the series first, by time or by recording, and cut windows within each part.",
+            )
+        near = sources(case.recording)
+        if near is None:
+            return None
+        return Found(
+            Level.LIKELY,
+            0.9,
+            parted_line(case, near.place),
+            [
+                Evidence(
+                    "evaluated rows that fall into a tight group of rows that were trained on",
+                    f"{near.shared} of {near.rows}, at a distance of {number(near.near)}",
+                    f"as far as one group is from another, {number(near.apart)} and more",
+                ),
+                Evidence("such groups, each of one label", str(near.sources), "no gaps between rows drawn one by one"),
+            ],
+            "Split by source (patient, speaker, photograph), so that all rows of one source are on one side: "
+            "sklearn.model_selection.GroupShuffleSplit; augment after the split.",
+        )
+
     def _split(self, case: Case) -> Decision | None:
         found = overlap(case.recording)
         if found is None:
@@ -144,7 +235,7 @@ class AnswerVisible(Cause):
         return Found(
             Level.LIKELY,
             0.95,
-            split_line(case, found),
+            split_line(case, found.place),
             [
                 Evidence("evaluated rows that were trained on", f"{found.shared} of {found.rows}", "0"),
                 Evidence("rows in the training part, and repetitions among them", f"{found.trained}, {found.repeated}"),
@@ -199,10 +290,48 @@ def _sliced(case: Case, lines: list[Line]) -> Line | None:
     return lines[-1] if lines else case.criterion_line
 
 
-def split_line(case: Case, found: Overlap) -> Line | None:
+def loader_line(case: Case, found: Shared, whole: bool) -> Line | None:
+    """Where the evaluated loader is built, when it holds the training rows whole; else where its rows were cut off."""
+    here = case.recording.line(found.evaluated.loader.place)
+    if whole or here is None:
+        return here
+    return cut_line(case, here) or here
+
+
+def cut_line(case: Case, here: Line) -> Line | None:
+    """The line behind the arguments of a call on ``here`` that cuts data into parts, or draws an order for it."""
+    source = SourceFile(case.recording, here.file)
+    for _ in range(3):
+        names = [
+            n.id
+            for node in source.nodes()
+            if isinstance(node, (ast.Assign, ast.Expr, ast.For)) and node.lineno == here.line
+            for n in ast.walk(node.iter if isinstance(node, ast.For) else node.value)
+            if isinstance(n, ast.Name)
+        ]
+        behind = [line for name in names for line in made_at(case.recording, here, name)[:1]]
+        cut = [line for line in behind if line.line != here.line]
+        best = [line for line in cut if any(word in line.source for word in _CUTS)]
+        best += [line for line in cut if ":" in line.source.partition("[")[2]]
+        if best:
+            return best[0]
+        if not cut:
+            return None
+        here = cut[-1]
+    return None
+
+
+def parted_line(case: Case, place: int | None) -> Line | None:
+    """Where the evaluated part was cut off: behind the one loader that is only evaluated, else behind its rows."""
+    evaluated = [p.loader for p in passes(case.recording) if not p.trains]
+    here = case.recording.line(evaluated[0].place) if len(evaluated) == 1 else None
+    return (cut_line(case, here) if here is not None else None) or split_line(case, place)
+
+
+def split_line(case: Case, place: int | None) -> Line | None:
     """Where the evaluated rows were cut off: the line behind their index, or behind the rows themselves."""
     recording = case.recording
-    here = recording.line(found.place)
+    here = recording.line(place)
     argument = model_argument(recording, here)
     if here is None or argument is None:
         return here
@@ -212,5 +341,5 @@ def split_line(case: Case, found: Overlap) -> Line | None:
         if lines:
             return lines[0]
     lines = made_at(recording, here, argument)
-    cut = [line for line in lines if "split" in line.source or ":" in line.source.partition("[")[2]]
+    cut = [line for line in lines if any(w in line.source for w in _CUTS) or ":" in line.source.partition("[")[2]]
     return (cut or lines or [here])[0]
