@@ -31,7 +31,7 @@ class InputsUnrelated(Cause):
     What is measured
         Whether the inputs of all rows are the same while targets differ; whether any probe predicts the targets; two
         loaders that are shuffled apart and read side by side; inputs and targets that are shuffled by two different
-        draws; the targets of the rows before or after.
+        draws, or read from one collection in two orders; the targets of the rows before or after.
 
     How it is told apart
         In ``no-signal`` the data are what they are. Here something shows that they were related once: the way they were
@@ -175,7 +175,7 @@ class InputsUnrelated(Cause):
         name = target_argument(case)
         if line is None or not name:
             return None
-        ways = (assembled(case, input_lines(case)), assembled(case, made_at(case.recording, line, name)))
+        ways = (input_lines(case), made_at(case.recording, line, name))
         plain, ordered = ([walked(case, way, orders) for way in ways] for orders in (False, True))
         for here, there in ((0, 1), (1, 0)):
             same = set(plain[here]) & set(ordered[there]) - set(ordered[here])
@@ -259,19 +259,6 @@ def target_argument(case: Case) -> str | None:
     if main is not None and len(main.names) > 1 and main.names[1]:
         return main.names[1]
     return argument_name(case.recording, case.criterion_line, 1)
-
-
-def assembled(case: Case, lines: list[Line]) -> list[Line]:
-    """Lines and what stands behind the names on them, two assignments back."""
-    found = list(lines)
-    for _ in range(2):
-        for line in list(found):
-            source = SourceFile(case.recording, line.file)
-            for node in source.nodes():
-                if isinstance(node, ast.Assign) and node.lineno == line.line:
-                    for name in {n.id for n in ast.walk(node.value) if isinstance(n, ast.Name)}:
-                        found += [m for m in made_at(case.recording, line, name) if m not in found]
-    return found
 
 
 def walked(case: Case, lines: list[Line], ordered: bool) -> dict[str, Line]:
