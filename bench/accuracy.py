@@ -244,10 +244,7 @@ def main() -> int:
     misses = [
         s
         for s in scores
-        if missed(s)
-        or not s.expected_found
-        or s.verdict.get("probe_failures")
-        or not s.verdict.get("run")
+        if missed(s) or not s.expected_found or s.verdict.get("probe_failures") or not s.verdict.get("run")
     ]
     parts = [
         table(scores, f"all {len(scores)} programs"),
