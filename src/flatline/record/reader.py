@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import sqlite3
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -72,6 +73,7 @@ class Recording:
             self._by_type.setdefault(type(record), []).append(record)
         self.places = {p.number: p for p in self.all(e.Place)}
         self.sources = {s.file: s.text for s in self.all(e.Source)}
+        self.parsed: dict[str, list[ast.AST]] = {}
         self.curves = self._curves()
 
     def all(self, kind: type[R]) -> list[R]:
