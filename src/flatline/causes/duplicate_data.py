@@ -15,6 +15,7 @@ from flatline.record.provenance import made_at
 from flatline.record.reader import Line
 from flatline.record.source import SourceFile
 
+# In smaller batches half a batch is a handful: programs that overfit one sample on purpose.
 FEWEST_ROWS = 8
 # On average each row stands twice in one batch, and no batch brought others: by counting pigeonholes, not by chance.
 COPIES = 2

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from flatline.observe import events as e
 from flatline.record.reader import Recording
 
+# A bound on time; all tests made on the rows reach their significance with some hundred.
 MOST_ROWS = 1200
 # Fewer rows agree by chance too often for any of the tests made on them.
 FEWEST_ROWS = 30

@@ -17,6 +17,7 @@ from flatline.record.kept import calls, continuous, keys, tables
 from flatline.record.passes import enumerable
 from flatline.record.reader import Floats, Recording
 
+# Bounds on time; 20 rows of which most are shared have a probability below 1e-5 if one in ten is shared by accident.
 MOST_TRAINED = 800
 MOST_EVALUATED = 400
 MOST_COLUMNS = 2000
