@@ -8,21 +8,19 @@ import numpy as np
 from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut, Untested
 from flatline.causes.case import Case, number
 from flatline.causes.constant_targets import target_line
-from flatline.causes.inputs import input_lines, model_argument
+from flatline.causes.inputs import input_lines
+from flatline.causes.splits import loader_line, parted_line, split_line
 from flatline.observe.events import Visible
 from flatline.record.copying import FEWEST_SHARED, MOST_SHARED, Copies, copies, overlap
 from flatline.record.kept import calls, sliding, tables
 from flatline.record.near import sources, windows
-from flatline.record.passes import Shared, enumerable, passes, shared_rows
-from flatline.record.provenance import made_at
+from flatline.record.passes import enumerable, shared_rows
 from flatline.record.reader import Line
 from flatline.record.source import SourceFile
 
 # Constructors of layers that mix positions, and how a call of one is told that it must look back only.
 _MIXERS = ("MultiheadAttention", "TransformerEncoderLayer", "TransformerEncoder", "TransformerDecoder", "Transformer")
 _CAUSAL = ("mask", "causal")
-# How parts are cut, by the words of torch, scikit-learn and numpy.
-_CUTS = ("split", "randperm", "permutation", "shuffle", "sample(")
 # As for a five-sigma find, with one to spare for several loaders.
 SIGMAS = 6
 
@@ -36,20 +34,24 @@ class AnswerVisible(Cause):
     What is measured
         Whether each target is a token of the input, and at which distance; with one more backward pass through the
         graph, which input positions the output of one position depends on. For windows over a series: whether the
-        target is one of the numbers in the window. For splits: equal rows in the training and the evaluation part.
+        target is one of the numbers in the window. For splits: equal rows in the training and the evaluation part, by a
+        hash of each row that a loader gives first; windows that share half their numbers with one trained on; groups of
+        near rows, with a gap around each, that lie in both parts.
 
     How it is told apart
         In a causal model the target is the next token and its gradient is exactly 0. In a masked model hidden tokens
         are no copies. An autoencoder repeats its input on purpose, but sees all of it: only a model that looks back
         and is asked for the token it was just given has lost a shift. One column of a plain table is
-        ``label-in-input``. An evaluation of the training part itself is no leak.
+        ``label-in-input``. An evaluation of the training part itself is no leak, unless the program calls it validation
+        or test. Rows of few possible values are equal by nature; near rows count as one source only where many groups
+        of one label each stand apart with next to no pairs in between, which rows drawn one by one never do.
 
     Experiment
         Random tokens: a causal model stays at ln V, one that sees the answer goes to 0.
 
     Fix
         A causal mask; or targets shifted by one; or windows that end before the target; or a split before rows are
-        repeated.
+        repeated; a split by patient, speaker or recording.
 
     References
         https://github.com/huggingface/transformers/issues/48745
@@ -57,6 +59,7 @@ class AnswerVisible(Cause):
         https://github.com/alex-matton/causal-transformer-decoder/issues/1
         https://github.com/marin-community/marin/pull/2700
         https://github.com/MakazhanAlpamys/Soup/issues/680
+        https://github.com/theislab/multimil/issues/75
     """
 
     name = "answer-visible"
@@ -288,58 +291,3 @@ def _sliced(case: Case, lines: list[Line]) -> Line | None:
         if "[" in line.source and ":" in line.source.partition("[")[2]:
             return line
     return lines[-1] if lines else case.criterion_line
-
-
-def loader_line(case: Case, found: Shared, whole: bool) -> Line | None:
-    """Where the evaluated loader is built, when it holds the training rows whole; else where its rows were cut off."""
-    here = case.recording.line(found.evaluated.loader.place)
-    if whole or here is None:
-        return here
-    return cut_line(case, here) or here
-
-
-def cut_line(case: Case, here: Line) -> Line | None:
-    """The line behind the arguments of a call on ``here`` that cuts data into parts, or draws an order for it."""
-    source = SourceFile(case.recording, here.file)
-    for _ in range(3):
-        names = [
-            n.id
-            for node in source.nodes()
-            if isinstance(node, (ast.Assign, ast.Expr, ast.For)) and node.lineno == here.line
-            for n in ast.walk(node.iter if isinstance(node, ast.For) else node.value)
-            if isinstance(n, ast.Name)
-        ]
-        behind = [line for name in names for line in made_at(case.recording, here, name)[:1]]
-        cut = [line for line in behind if line.line != here.line]
-        best = [line for line in cut if any(word in line.source for word in _CUTS)]
-        best += [line for line in cut if ":" in line.source.partition("[")[2]]
-        if best:
-            return best[0]
-        if not cut:
-            return None
-        here = cut[-1]
-    return None
-
-
-def parted_line(case: Case, place: int | None) -> Line | None:
-    """Where the evaluated part was cut off: behind the one loader that is only evaluated, else behind its rows."""
-    evaluated = [p.loader for p in passes(case.recording) if not p.trains]
-    here = case.recording.line(evaluated[0].place) if len(evaluated) == 1 else None
-    return (cut_line(case, here) if here is not None else None) or split_line(case, place)
-
-
-def split_line(case: Case, place: int | None) -> Line | None:
-    """Where the evaluated rows were cut off: the line behind their index, or behind the rows themselves."""
-    recording = case.recording
-    here = recording.line(place)
-    argument = model_argument(recording, here)
-    if here is None or argument is None:
-        return here
-    node = ast.parse(argument, mode="eval").body
-    if isinstance(node, ast.Subscript) and isinstance(node.slice, (ast.Name, ast.Attribute)):
-        lines = made_at(recording, here, ast.unparse(node.slice))
-        if lines:
-            return lines[0]
-    lines = made_at(recording, here, argument)
-    cut = [line for line in lines if any(w in line.source for w in _CUTS) or ":" in line.source.partition("[")[2]]
-    return (cut or lines or [here])[0]
