@@ -45,6 +45,7 @@ class RunStarted(Record):
     started: float
     rank: int = 0
     seed: int | None = None
+    process: int = 0
 
 
 class RunEnded(Record):
@@ -178,7 +179,8 @@ class Backward(Record):
 
     ``head`` names the nodes nearest the loss, ``reached`` the parameters at the graph's leaves, ``unreached`` those that
     an optimizer holds and the graph does not. ``stale``: the first backward after a step found gradients that were not
-    cleared. ``elements``: how many numbers the outermost mean or sum was over (-1: the loss is neither).
+    cleared. ``elements``: how many numbers the outermost mean or sum was over (-1: the loss is neither). ``outer``: the
+    shapes of what has a gradient in a difference near the loss and of that difference, where broadcasting made it larger.
     """
 
     tick: int
@@ -196,6 +198,7 @@ class Backward(Record):
     expression: str = ""
     stale: bool = False
     elements: int = -1
+    outer: list[list[int]] = []
 
 
 class ParameterFacts(msgspec.Struct, array_like=True):
