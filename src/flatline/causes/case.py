@@ -163,7 +163,12 @@ class Case:
     @cached_property
     def accumulates(self) -> bool:
         """Whether most steps were taken with the gradients of the step before still in theirs."""
-        steps = [u.stale for u in self.updates if u.optimizer >= 0]
+        stale: dict[int, list[bool]] = {}
+        for update in self.updates:
+            if update.optimizer >= 0:
+                stale.setdefault(update.optimizer, []).append(update.stale)
+        # Of several optimizers the one that is cleared least: another one that is cleared does not make up for it.
+        steps = max(stale.values(), key=lambda seen: sum(seen) / len(seen), default=[])
         by_hand: dict[int, bool] = {}
         # Gradients that are added up before the weights are moved by hand are not stale.
         moved = {u.step for u in self.updates if u.optimizer < 0 and any(p.moved for p in u.parameters)}

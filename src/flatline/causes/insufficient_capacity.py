@@ -13,6 +13,7 @@ from flatline.record.reader import Line
 # The loss no longer falls: between the third and the last quarter of the run by less than a twentieth, the usual
 # significance of a change, of all it has fallen or of the chance loss.
 LEVEL = 0.05
+# A floor cannot be told from a slow start in fewer steps: the quarters compared above have 25 each.
 FEWEST_STEPS = 100
 # A difference of two shares of n rows each, five of its standard errors: one in a million by chance.
 ERRORS = 5.0

@@ -21,6 +21,7 @@ from flatline.record.reader import Line
 
 # Half of the smallest number above 0 that float16 has, 2^-24: anything below is rounded to 0.
 SMALLEST_HALF = 2.0**-25
+# (2 - 2^-10) 2^15, the greatest number of float16 (IEEE 754).
 LARGEST_HALF = 65504.0
 # exp(x) leaves float32 at x = ln(3.4e38).
 EXP_LIMIT = 88.7

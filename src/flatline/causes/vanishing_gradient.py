@@ -18,6 +18,7 @@ LOST = 2.0**-23
 # A layer with a gradient a thousand times smaller needs a thousand steps for what another does in one; in a run of more
 # steps, so many more.
 FEWEST_STEPS = 1000
+# Bounds on time only: more rows or values change the medians by less than they vary between batches.
 MOST_ROWS = 1024
 MOST_VALUES = 64
 # Of the falls from one measured layer to the next: a gradient that fades through the layers does so at almost each.

@@ -327,6 +327,16 @@ class LoaderSeen(Record):
     drop_last: bool
     shuffle: bool
     samples: int
+    iterable: bool = False
+    workers: int = 0
+
+
+class RowKeys(Record):
+    """The rows of one batch of a loader's first pass: 8 bytes a row, equal for equal rows of the first tensor [N, …]."""
+
+    step: int
+    loader: int
+    data: bytes
 
 
 class EpochStarted(Record):
@@ -532,6 +542,7 @@ Event = Union[
     RunEnded,
     ProbeFailed,
     Cost,
+    RowKeys,
     Series,
     Points,
     CriterionCall,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import glob
 import re
 from dataclasses import dataclass, field
@@ -77,6 +78,7 @@ class Recording:
             self._by_type.setdefault(type(record), []).append(record)
         self.places = {p.number: p for p in self.all(e.Place)}
         self.sources = {s.file: s.text for s in self.all(e.Source)}
+        self.parsed: dict[str, list[ast.AST]] = {}
         self.curves = self._curves()
 
     def all(self, kind: type[R]) -> list[R]:
