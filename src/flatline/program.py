@@ -17,6 +17,7 @@ from flatline.observe.events import RunEnded, RunStarted
 from flatline.observe.patching import Patches, hide_from_tracebacks, unseen
 from flatline.observe.probes.printed import PrintedProbe
 from flatline.observe.session import Session
+from flatline.preflight import Preflight
 from flatline.record.store import Writer
 from flatline.status import StatusLine
 
@@ -73,7 +74,9 @@ class _Loader:
 class Recorder:
     """Connects the probes to the store, for one program."""
 
-    def __init__(self, store: str, show_status: bool, argv: list[str], home: str) -> None:
+    def __init__(
+        self, store: str, show_status: bool, argv: list[str], home: str, preflight: Preflight | None = None
+    ) -> None:
         self._process = os.getpid()
         self.writer = Writer(store)
         self.status = StatusLine(sys.stderr) if show_status else None
@@ -87,6 +90,8 @@ class Recorder:
         versions = {"python": sys.version.split()[0]}
         rank = os.environ.get("RANK", "")
         self._started = RunStarted(argv, os.getcwd(), versions, time.time(), int(rank) if rank.isdecimal() else 0)
+        self._started.check = preflight is not None
+        self._preflight = preflight
         self.session.emit(self._started)
         self.session.flush(force=True)
         # An open SQLite connection must not be carried into another process: closing it there would disturb ours.
@@ -123,13 +128,21 @@ class Recorder:
             from flatline.observe.install import Probes
 
             self.printed.watch_logging(self.patches)
-            self.probes = Probes(self.session)
+            self.probes = Probes(self.session, self._stop if self._preflight is not None else None)
             self.probes.install()
             self._started.versions["torch"] = str(torch.__version__)
             self._started.seed = torch.initial_seed()
             self.session.emit(self._started)
 
         self.session.guarded("install", install)()
+
+    def _stop(self, captured: Any, stopped: Any) -> None:
+        """Ends the program before its first update, after the checks; none of its code runs any more."""
+        assert self._preflight is not None
+        if os.getpid() == self._process:
+            self.session.guarded("checks", self._preflight.look)(self.session, captured)
+            self._write_rest(None)
+        self._preflight.end()
 
     def ended(self) -> None:
         """Writes the rest, with how the program ended, and takes everything of ours away."""
@@ -186,4 +199,5 @@ def start(settings: dict[str, str]) -> Recorder:
         settings.get("FLATLINE_RUN_STATUS") == "1",
         sys.orig_argv[-count:],
         settings["FLATLINE_RUN_HOME"],
+        Preflight(settings["FLATLINE_RUN_CHECK"]) if "FLATLINE_RUN_CHECK" in settings else None,
     )

@@ -12,11 +12,13 @@ import numpy as np
 
 from flatline.causes.base import Decision, Evidence, Expected, Found, Level, RuledOut, Untested, catalogue
 from flatline.causes.case import Case
-from flatline.observe.events import Printed, ProbeFailed
+from flatline.observe.events import Checked, Printed, ProbeFailed
 from flatline.record.reader import Line, Recording
 from flatline.symptoms.base import Symptom, find_all
 
 SCHEMA = 1
+# What can be seen of one loss alone, before any update.
+BEFORE_TRAINING = ("zero-loss", "near-zero-loss", "non-finite-loss", "too-good")
 UNHEALTHY_SYMPTOMS = ("zero-loss", "non-finite-loss", "constant-loss", "nothing-moves", "empty-epoch")
 
 
@@ -83,6 +85,14 @@ class Run(msgspec.Struct):
     versions: dict[str, str]
 
 
+class CheckItem(msgspec.Struct):
+    """One check before training: ``passed``, ``failed``, ``expected`` or ``undone`` (with the reason in ``text``)."""
+
+    name: str
+    outcome: str
+    text: str
+
+
 class Verdict(msgspec.Struct):
     """The verdict file. Numbers that JSON cannot hold (NaN, infinities) are written as strings."""
 
@@ -97,6 +107,7 @@ class Verdict(msgspec.Struct):
     probe_failures: list[str]
     overhead: Overhead
     run: Run
+    checks: list[CheckItem] = []
 
     def to_json(self) -> bytes:
         return msgspec.json.format(msgspec.json.encode(self), indent=2)
@@ -122,6 +133,8 @@ def from_json(data: bytes) -> Verdict:
 def diagnose(recording: Recording) -> Verdict:
     """Finds symptoms, asks every cause, ranks what was found and writes the summary."""
     symptoms = find_all(recording)
+    if recording.stopped is not None:
+        symptoms = [s for s in symptoms if s.name in BEFORE_TRAINING]
     case = Case(recording, symptoms)
     found: list[tuple[str, Found]] = []
     ruled_out: list[RuledOutItem] = []
@@ -129,8 +142,12 @@ def diagnose(recording: Recording) -> Verdict:
     untested: list[UntestedItem] = []
     failures = [f"{f.probe}: {f.message}" for f in recording.all(ProbeFailed)]
     titles: dict[str, str] = {}
-    for name, cause in catalogue().items():
+    known = catalogue()
+    for name, cause in known.items():
         titles[name] = cause.title
+        limit = cause.before_training if case.preflight else Level.PROVEN
+        if limit is None:
+            continue
         try:
             decisions = cause.decide(case)
         except Exception as error:
@@ -139,7 +156,7 @@ def diagnose(recording: Recording) -> Verdict:
             untested.append(UntestedItem(name, "its decision failed"))
             continue
         for decision in decisions if isinstance(decisions, list) else [decisions]:
-            _sort(name, decision, found, ruled_out, expected, untested)
+            _sort(name, _limited(decision, limit), found, ruled_out, expected, untested)
     found.sort(key=lambda pair: (pair[1].level.rank, -pair[1].confidence))
     causes = [_cause_item(name, decision) for name, decision in found]
     faults = [c for c in causes if c.level != Level.POSSIBLE.value]
@@ -147,7 +164,7 @@ def diagnose(recording: Recording) -> Verdict:
     healthy = not faults and not unexplained
     return Verdict(
         SCHEMA,
-        _summary(recording, symptoms, causes, expected, titles, bool(unexplained), len(catalogue())),
+        _summary(recording, symptoms, causes, expected, titles, bool(unexplained), len(known)),
         healthy,
         [SymptomItem(s.name, s.first_step, s.epoch, json_number(s.value), s.text) for s in symptoms],
         causes,
@@ -163,7 +180,36 @@ def diagnose(recording: Recording) -> Verdict:
             count_epochs(recording),
             recording.run.versions,
         ),
+        _checks(recording, causes, ruled_out),
     )
+
+
+def _limited(decision: Decision | None, limit: Level) -> Decision | None:
+    """A decision that was made before training, at most at the level that its cause allows then."""
+    if isinstance(decision, Found) and decision.level.rank < limit.rank:
+        decision.level, decision.confidence = limit, min(decision.confidence, 0.5)
+    return decision
+
+
+# What two of the checks ask is what two of the causes decide from the rows that were kept.
+_BY_CAUSE = {"label-in-input": "labels not readable from inputs", "duplicate-data": "rows are different"}
+
+
+def _checks(recording: Recording, causes: list[CauseItem], ruled_out: list[RuledOutItem]) -> list[CheckItem]:
+    items = [CheckItem(c.name, c.outcome, c.text) for c in recording.all(Checked)]
+    if recording.stopped is None:
+        return items
+    for cause, check in _BY_CAUSE.items():
+        found = next((c for c in causes if c.name == cause), None)
+        ruled = next((r for r in ruled_out if r.name == cause), None)
+        if found is not None:
+            measured = "; ".join(f"{item.text}: {item.measured}" for item in found.evidence[:1])
+            items.append(CheckItem(check, "failed", f"{found.level} {cause}: {measured}"))
+        elif ruled is not None:
+            items.append(CheckItem(check, "passed", ruled.evidence))
+        else:
+            items.append(CheckItem(check, "undone", "inputs and targets were not seen as rows of a table that line up"))
+    return items
 
 
 def _sort(
@@ -230,9 +276,11 @@ def _summary(
     unexplained: bool,
     known: int,
 ) -> str:
-    sight = _sight(recording, symptoms)
+    sight = _sight(recording, symptoms) if recording.stopped is None else _first_sight(recording, symptoms)
     faults = [c for c in causes if c.level != Level.POSSIBLE.value]
-    if not recording.backwards and not faults:
+    if recording.run.check and recording.stopped is None:
+        sight = f"The program ended before any update of weights that can be seen. {sight}".strip()
+    if not recording.backwards and not faults and recording.stopped is None:
         return sight or "No training was seen: backward never ran."
     if faults:
         first = faults[0]
@@ -243,7 +291,33 @@ def _summary(
         return f"{sight} None of the {known} causes known here explains it; see what was ruled out."
     if expected:
         return f"{sight} This is expected: {expected[0].evidence}".strip()
+    failed = [c.name for c in recording.all(Checked) if c.outcome == "failed"]
+    if failed:
+        return f"{sight} No cause was found, but {_plural(len(failed), 'check')} failed: {', '.join(failed)}.".strip()
     return f"{sight} No fault was found.".strip()
+
+
+def _plural(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def _first_sight(recording: Recording, symptoms: list[Symptom]) -> str:
+    """What is to be seen of a program that was stopped before its first update, and where that is."""
+    stopped = recording.stopped
+    assert stopped is not None
+    line = recording.line(stopped.place)
+    where = f" ({line.file.rsplit('/', 1)[-1]}:{line.line})" if line is not None else ""
+    when = (
+        f"After the first update{where}, which makes new tensors,"
+        if stopped.after
+        else f"Before the first update{where}"
+    )
+    curve = recording.optimised[0] if recording.optimised else None
+    if curve is None:
+        return f"{when} no backward was seen."
+    worst = next((s for s in symptoms if s.name in ("non-finite-loss", "zero-loss")), None)
+    value = float(curve.values[0]) if worst is None else worst.value
+    return f"{when} the loss is {value:.4g}."
 
 
 def _sight(recording: Recording, symptoms: list[Symptom]) -> str:

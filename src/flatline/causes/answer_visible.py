@@ -55,6 +55,7 @@ class AnswerVisible(Cause):
     name = "answer-visible"
     row = "Z7"
     title = "the model can see the answer it is asked to predict"
+    before_training = Level.LIKELY
 
     def decide(self, case: Case) -> Decision | None:
         return self._tokens(case) or self._window(case) or self._split(case)

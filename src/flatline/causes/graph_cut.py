@@ -35,6 +35,7 @@ class GraphCut(Cause):
     name = "graph-cut"
     row = "F7"
     title = "the loss is cut off from weights that should learn"
+    before_training = Level.LIKELY
 
     def decide(self, case: Case) -> Decision | None:
         if not case.backwards:
@@ -51,6 +52,10 @@ class GraphCut(Cause):
                 "Compute the loss from the model's output without .item(), .data, detach(), numpy or torch.tensor().",
             )
         held = {p for o in case.recording.optimizers.values() for p in o.parameters}
+        stopped = case.recording.stopped
+        if stopped is not None:
+            # Another optimizer, as that of a generator, has its turn after the first update.
+            held &= set(stopped.parameters)
         used: set[int] = set()
         for forward in case.recording.all(Forward):
             if forward.gradient:

@@ -58,6 +58,7 @@ class InsufficientCapacity(Cause):
     name = "insufficient-capacity"
     row = "S8"
     title = "the model is too small for the relation in the data"
+    before_training = Level.POSSIBLE
 
     def decide(self, case: Case) -> Decision | None:
         main = case.main_call

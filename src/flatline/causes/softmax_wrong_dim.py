@@ -42,6 +42,7 @@ class SoftmaxWrongDim(Cause):
     name = "softmax-wrong-dim"
     row = "F3"
     title = "the softmax runs over another dimension than the classes"
+    before_training = Level.LIKELY
 
     def decide(self, case: Case) -> Decision | None:
         seen = case.recording.all(ClassAxes)

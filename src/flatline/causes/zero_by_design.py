@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from flatline.causes.base import Cause, Decision, Expected, RuledOut
+from flatline.causes.base import Cause, Decision, Expected, Level, RuledOut
 from flatline.causes.case import PRINTS_AS_ZERO, Case, number
 from flatline.observe.events import Printed, Update
 from flatline.record.source import SourceFile
@@ -47,6 +47,7 @@ class ZeroByDesign(Cause):
     name = "zero-by-design"
     row = "Z10"
     title = "the loss is 0 by construction, and its gradient is not"
+    before_training = Level.LIKELY
 
     def decide(self, case: Case) -> Decision | None:
         part = self._part(case)

@@ -126,6 +126,12 @@ class Recording:
     def backwards(self) -> int:
         return sum(len(c) for c in self.optimised)
 
+    @cached_property
+    def stopped(self) -> e.StoppedBeforeUpdate | None:
+        """Where ``flatline check`` ended the program; None for a run that went as far as it would."""
+        stopped = self.all(e.StoppedBeforeUpdate)
+        return stopped[0] if stopped else None
+
     # losses ----------------------------------------------------------------------------------------------------
 
     @cached_property

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from flatline.observe import graph, measure, numerics
+from flatline.observe.captured import Captured
 from flatline.observe.events import Backward, Update
 from flatline.observe.expression import Expression, loss_expression
 from flatline.observe.patching import Patches, unseen
@@ -43,6 +44,7 @@ class BackwardProbe:
         self._before = session.guarded("backward", self._observe)
         self._after = session.guarded("backward", self._finished)
         self._samples = samples
+        self.captured: Captured | None = None
         self._kept: list[tuple[torch.Tensor, torch.Tensor]] = []
         self._kept_step = -1
         self._last_step = -1
@@ -103,6 +105,8 @@ class BackwardProbe:
         if expression is not None and self._registry.calls_since_backward == 0 and loss.numel() == 1:
             self._hand_written(loss, expression, user_frame)
         self._by_hand(found.leaves)
+        if self.captured is not None:
+            self.captured.reached(found.leaves, value, not self._registry.live_optimizers)
         reached = {self._registry.parameter(leaf) for leaf in found.leaves}
         owned = {self._registry.parameter(p) for p in self._registry.owned() if p.requires_grad}
         self._backward_begins()

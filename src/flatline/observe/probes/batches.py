@@ -11,6 +11,7 @@ import torch.utils.data as data
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 from torch.utils.data.sampler import RandomSampler
 
+from flatline.observe.captured import Captured
 from flatline.observe.events import EpochEnded, EpochStarted, LoaderSeen
 from flatline.observe.patching import Patches, unseen
 from flatline.observe.probes.built import builder_frame
@@ -34,6 +35,7 @@ class BatchesProbe:
     def __init__(self, session: Session, registry: Registry) -> None:
         self._session = session
         self._registry = registry
+        self.captured: Captured | None = None
         self._epochs: weakref.WeakKeyDictionary[Any, _Epoch] = weakref.WeakKeyDictionary()
         self._places: weakref.WeakKeyDictionary[Any, int | None] = weakref.WeakKeyDictionary()
         self._created = session.guarded("batches", self._observe_created)
@@ -120,6 +122,8 @@ class BatchesProbe:
                 first = next(iter(first.values()))
             shape: Any = getattr(first, "shape", ())
             epoch.samples += int(shape[0]) if len(shape) else 1
+            if self.captured is not None and len(shape):
+                self.captured.batch_rows.add(int(shape[0]))
 
     def _observe_ended(self, iterator: Any, exhausted: bool = True) -> None:
         epoch = self._epochs.get(iterator)

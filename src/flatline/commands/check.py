@@ -1,0 +1,61 @@
+"""``flatline check``: looks at a program's first step, and stops it before its first update."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from flatline.commands.run import STRICT_STATUS, require_program
+from flatline.commands.showing import show_verdict
+from flatline.launcher import end_like, launch, new_store
+
+_PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+
+
+@click.command(context_settings=_PASS_ON)
+@click.option("-m", "module", is_flag=True, help="PROGRAM is a module name, as for `python -m`.")
+@click.option("--json", "json_path", type=click.Path(dir_okay=False), help="Also write the verdict to this file.")
+@click.option("--strict", is_flag=True, help="Exit with 10 when a cause is likely or proven.")
+@click.option("--quiet", is_flag=True, help="No report; with --json, only the file.")
+@click.option("--overfit", is_flag=True, help="Also train a copy of the model on the first batch.")
+@click.option("--seconds", type=click.FloatRange(min=0), default=30.0, show_default=True, help="Time for the checks.")
+@click.option("--runs", "folder", type=click.Path(file_okay=False), help="Folder for the record (default: .flatline).")
+@click.argument("program")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def check(
+    module: bool,
+    json_path: str | None,
+    strict: bool,
+    quiet: bool,
+    overfit: bool,
+    seconds: float,
+    folder: str | None,
+    program: str,
+    arguments: tuple[str, ...],
+) -> None:
+    """Runs PROGRAM up to its first update of weights, stops it there, and says what is wrong already.
+
+    No update is made, and nothing of the program runs after the stop: no `finally`, no saving at its end. Options of
+    flatline come before PROGRAM; everything after it is the program's.
+
+    Exit status: 0; with --strict, 10 when a cause is likely or above; the program's own when it ends before an update.
+    """
+    if not module:
+        require_program(program)
+    if json_path is not None and not Path(json_path).absolute().parent.is_dir():
+        raise click.UsageError(f"--json {json_path}: there is no folder {Path(json_path).absolute().parent}")
+    import msgspec
+
+    from flatline.preflight import Settings
+
+    store = new_store(folder)
+    json_file = Path(json_path).absolute() if json_path is not None else None
+    settings = {"CHECK": msgspec.json.encode(Settings(overfit, seconds)).decode()}
+    kind = "module" if module else "script"
+    status = launch(kind, program, arguments, store.absolute(), not quiet, settings)
+    verdict = show_verdict(store.absolute(), json_file, quiet)
+    if strict and status == 0 and verdict is not None and verdict.faults:
+        status = STRICT_STATUS
+    sys.exit(end_like(status))
