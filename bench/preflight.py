@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any
 
 from accuracy import Case, cases
-
 from flatline.causes.base import catalogue
 
 
