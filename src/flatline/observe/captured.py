@@ -64,7 +64,8 @@ class Captured:
     def model_called(
         self, number: int, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
     ) -> None:
-        if len(self.models) >= MOST_CALLS or not torch.is_grad_enabled():
+        # What comes after the first backward belongs to another batch.
+        if self.leaves or len(self.models) >= MOST_CALLS or not torch.is_grad_enabled():
             return
         given = tensors((args, kwargs))
         device = given[0].device.type if given else "cpu"
@@ -74,7 +75,7 @@ class Captured:
 
     def loss_called(self, name: str, function: Any, arguments: dict[str, Any], result: torch.Tensor) -> None:
         given = [value for value in arguments.values() if isinstance(value, torch.Tensor)]
-        if len(self.losses) >= MOST_CALLS or not given or not given[0].requires_grad:
+        if self.leaves or len(self.losses) >= MOST_CALLS or not given or not given[0].requires_grad:
             return
         target = arguments.get("target")
         call = LossCall(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import types
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -62,7 +63,7 @@ class Probes:
         self._precision = PrecisionProbe(session)
         self._first_update: FirstUpdateProbe | None = None
         if before_update is not None:
-            captured = Captured()
+            captured = self._captured = Captured()
             for probe in (self._criterion, self._backward, self._forward, self._batches):
                 probe.captured = captured
             self._first_update = FirstUpdateProbe(
@@ -110,6 +111,16 @@ class Probes:
             self._optimizer.announce(item, None)
         elif item is not None:
             self._registry.model(item)
+
+    def drawn(self, rows: int) -> None:
+        """Says how many samples a batch has, where no loader of torch's gave it."""
+        self._captured.batch_rows.add(rows)
+
+    def about_to_update(self, optimizer: torch.optim.Optimizer | None, parameters: list[torch.Tensor]) -> None:
+        """Stops before an update that is not going to be made."""
+        if self._first_update is not None:
+            number = self._registry.optimizers.get(optimizer) if optimizer is not None else None
+            self._first_update.stop("check", sys._getframe(), parameters, -1 if number is None else number)
 
     def _training_began(self) -> None:
         owned = list(self._registry.owned())

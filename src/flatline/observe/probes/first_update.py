@@ -82,14 +82,14 @@ class FirstUpdateProbe:
         if any(p.grad is not None for p in parameters):
             number = self._registry.optimizers.get(optimizer)
             name = f"{type(optimizer).__name__}.step"
-            self._stop(name, sys._getframe().f_back, parameters, -1 if number is None else number)
+            self.stop(name, sys._getframe().f_back, parameters, -1 if number is None else number)
 
     def _wrapped(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def backward(*args: Any, **kwargs: Any) -> Any:
             result = original(*args, **kwargs)
             self._watch()
             if self._captured.remade:
-                self._stop("new tensors", sys._getframe().f_back, self._captured.leaves, after=True)
+                self.stop("new tensors", sys._getframe().f_back, self._captured.leaves, after=True)
             return result
 
         return unseen(backward, original)
@@ -103,7 +103,7 @@ class FirstUpdateProbe:
 
         def tell(name: str, tensor: Any, frame: Any) -> None:
             if self._is_parameter(tensor):
-                self._stop(name, frame, self._captured.leaves)
+                self.stop(name, frame, self._captured.leaves)
 
         def make(name: str, original: Any) -> Looked:
             return Looked(original, functools.partial(tell, name))
@@ -130,9 +130,10 @@ class FirstUpdateProbe:
             return False
         return tensor.device.type != "meta" and tensor.untyped_storage().data_ptr() in self._storages
 
-    def _stop(
+    def stop(
         self, operation: str, frame: Any, parameters: list[torch.Tensor], optimizer: int = -1, after: bool = False
     ) -> None:
+        """Tells of the stop; ``frame`` is where, as near as it is known."""
         session = self._session
         self.uninstall()
         self._captured.optimized = parameters
