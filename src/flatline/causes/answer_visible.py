@@ -58,7 +58,7 @@ class AnswerVisible(Cause):
     before_training = Level.LIKELY
 
     def decide(self, case: Case) -> Decision | None:
-        return self._tokens(case) or self._window(case) or self._split(case)
+        return self._tokens(case) or self._checked(case) or self._window(case) or self._split(case)
 
     def _tokens(self, case: Case) -> Decision | None:
         looks = case.recording.all(Visible)
@@ -100,6 +100,35 @@ class AnswerVisible(Cause):
                 "one-directional, pad convolutions on the left.",
             )
         return self._same_place(case, copy, causal, evidence)
+
+    @staticmethod
+    def _checked(case: Case) -> Decision | None:
+        """What was seen before training, by giving the model other values at later places."""
+        hidden = case.checked("future hidden", "passed", "failed")
+        if hidden is None:
+            return None
+        if hidden.outcome == "passed":
+            return RuledOut(hidden.text)
+        measured = hidden.numbers
+        shift, position = int(measured["shift"]), int(measured["position"])
+        return Found(
+            Level.LIKELY,
+            0.98,
+            mixing_line(case) or case.criterion_line,
+            [
+                Evidence(
+                    f"targets equal to the input {shift} places on",
+                    f"{measured['share']:.1%} of {int(measured['targets'])}",
+                ),
+                Evidence(
+                    f"places up to which output {position} of {int(measured['length'])} changes with its input",
+                    f"{int(measured['last'])}",
+                    f"{position + shift - 1}",
+                ),
+            ],
+            "Let each position look back only: give the attention a causal mask, make recurrent layers one-directional, "
+            "pad convolutions on the left.",
+        )
 
     @staticmethod
     def _same_place(case: Case, copy: Copies, causal: bool, evidence: list[Evidence]) -> Decision:

@@ -69,6 +69,7 @@ class GraphCut(Cause):
             return RuledOut(f"backward reaches all {len(held & used) or len(reached)} parameters that took part")
         names = ", ".join(sorted(case.recording.parameter_name(p) for p in lost)[:4])
         cut = self._cut_above(case, lost)
+        checked = case.checked("gradient everywhere", "failed")
         evidence = [
             Evidence(
                 "parameters used in the forward pass that no backward reaches",
@@ -76,6 +77,8 @@ class GraphCut(Cause):
                 "0",
             ),
         ]
+        if checked is not None and checked.numbers.get("none"):
+            evidence.append(Evidence("gradients before the first update", checked.text, "one for each parameter"))
         if cut is not None:
             evidence.append(Evidence("where the graph was left above them", cut.operation))
         line = case.recording.line(cut.place) if cut is not None else self._source_cut(case) or case.backward_line

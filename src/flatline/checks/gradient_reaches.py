@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from flatline.checks.base import Step, outcome
@@ -22,7 +24,12 @@ def check(step: Step) -> Checked:
     names = step.names()
     none = [_name(names, p) for p in parameters if p.grad is None]
     zero = [_name(names, p) for p in parameters if p.grad is not None and _is_zero(p.grad)]
-    numbers = {"parameters": float(len(parameters)), "none": float(len(none)), "zero": float(len(zero))}
+    numbers = {
+        "parameters": float(len(parameters)),
+        "none": float(len(none)),
+        "zero": float(len(zero)),
+        "norm": _norm(parameters),
+    }
     if none:
         also = f"; exactly 0 in {len(zero)} more" if zero else ""
         return outcome(
@@ -65,6 +72,12 @@ def zero_weights(module: torch.nn.Module) -> list[str]:
 def _is_zero(gradient: torch.Tensor) -> bool:
     values = gradient.coalesce().values() if gradient.is_sparse else gradient
     return not bool(values.ne(0).any())
+
+
+def _norm(parameters: list[torch.Tensor]) -> float:
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    squares = (float((g.coalesce().values() if g.is_sparse else g).double().square().sum()) for g in gradients)
+    return math.sqrt(sum(squares))
 
 
 def _name(names: dict[int, str], parameter: torch.Tensor) -> str:

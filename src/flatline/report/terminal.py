@@ -65,6 +65,8 @@ def show(verdict: Verdict, console: Console | None = None) -> None:
     if not verdict.healthy and not verdict.faults:
         title = "unexplained"
     footer = f"{verdict.run.steps} steps · {verdict.run.epochs or '?'} epochs · overhead ×{verdict.overhead.ratio:.2f}"
+    if verdict.checks:
+        footer = "before the first update"
     console.print(
         Panel(
             Group(*parts),
