@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -14,6 +15,7 @@ from torch.utils import _pytree
 from flatline.checks.base import run_all
 from flatline.checks.untouched import draw, holders, untouched
 from flatline.observe.captured import Captured
+from flatline.observe.probes.criterion import FUNCTIONS
 from flatline.watching import watch
 
 if TYPE_CHECKING:
@@ -67,7 +69,7 @@ def check(
     modules = [model, loss] if isinstance(loss, torch.nn.Module) else [model]
     with untouched(modules, holders(loader)):
         batches = draw(loader, MOST_BATCHES)
-        twins = _copies(model, loss, optimizer)
+        twins = _copies(model, _by_name(loss), optimizer)
         recorder = watch(twins[0], twins[2], show=False)
         recorder.home = home if os.path.isdir(home) else None
 
@@ -86,6 +88,16 @@ def check(
 
         print_report(recorder.verdict)
     return recorder.verdict
+
+
+def _by_name(loss: Any) -> Any:
+    """A functional loss as its name is bound when it is called: only then is it seen."""
+    if isinstance(loss, functools.partial):
+        return functools.partial(_by_name(loss.func), *loss.args, **loss.keywords)
+    for name in FUNCTIONS:
+        if loss is getattr(torch.nn.functional, name, None):
+            return lambda *args, **kwargs: getattr(torch.nn.functional, name)(*args, **kwargs)
+    return loss
 
 
 def _copies(model: torch.nn.Module, loss: Any, optimizer: Any) -> tuple[torch.nn.Module, Any, Any]:

@@ -13,6 +13,7 @@ import numpy as np
 from flatline.causes.base import Decision, Evidence, Expected, Found, Level, RuledOut, Untested, catalogue
 from flatline.causes.case import Case
 from flatline.observe.events import Checked, Printed, ProbeFailed
+from flatline.record.chance import main_call
 from flatline.record.reader import Line, Recording
 from flatline.symptoms.base import Symptom, find_all
 
@@ -317,7 +318,15 @@ def _first_sight(recording: Recording, symptoms: list[Symptom]) -> str:
         return f"{when} no backward was seen."
     worst = next((s for s in symptoms if s.name in ("non-finite-loss", "zero-loss")), None)
     value = float(curve.values[0]) if worst is None else worst.value
-    return f"{when} the loss is {value:.4g}."
+    main = main_call(recording)
+    own = main.value if main is not None else None
+    # A scaled or divided loss is a number that nobody knows.
+    part = (
+        f" ({main.name}: {own:.4g})"
+        if main is not None and own is not None and abs(own - value) > 1e-3 * abs(own)
+        else ""
+    )
+    return f"{when} the loss is {value:.4g}{part}."
 
 
 def _sight(recording: Recording, symptoms: list[Symptom]) -> str:

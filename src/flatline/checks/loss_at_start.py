@@ -35,6 +35,8 @@ def check(step: Step) -> Checked:
     loss = step.loss
     if loss is None or loss.target is None:
         raise Undone("no loss of torch's own was called, and for a formula the chance level is not known")
+    if loss.mixed and loss.input.dim() == 2 and loss.input.shape[0] == loss.input.shape[1]:
+        raise Undone("in a table of similarities of samples the temperature sets the scale")
     if loss.name in ("cross_entropy", "nll_loss"):
         value, low, high, what, spread = _classes(loss)
     elif loss.name.startswith("binary_cross_entropy"):
