@@ -11,15 +11,17 @@ import os
 import sys
 import time
 import types
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flatline.observe.events import RunEnded, RunStarted
 from flatline.observe.patching import Patches, hide_from_tracebacks, unseen
 from flatline.observe.probes.printed import PrintedProbe
 from flatline.observe.session import Session
-from flatline.preflight import Preflight
 from flatline.record.store import Writer
 from flatline.status import StatusLine
+
+if TYPE_CHECKING:
+    from flatline.preflight import Preflight
 
 
 class _AfterTorch:
@@ -199,5 +201,13 @@ def start(settings: dict[str, str]) -> Recorder:
         settings.get("FLATLINE_RUN_STATUS") == "1",
         sys.orig_argv[-count:],
         settings["FLATLINE_RUN_HOME"],
-        Preflight(settings["FLATLINE_RUN_CHECK"]) if "FLATLINE_RUN_CHECK" in settings else None,
+        _preflight(settings.get("FLATLINE_RUN_CHECK")),
     )
+
+
+def _preflight(settings: str | None) -> Preflight | None:
+    if settings is None:
+        return None
+    from flatline.preflight import Preflight
+
+    return Preflight(settings)
