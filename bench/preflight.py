@@ -53,6 +53,12 @@ class Outcome:
         return self.verdict.get("summary", "").startswith(("Before the first", "After the first"))
 
     @property
+    def broken(self) -> str:
+        """What of ours went wrong; a run that was not recorded has no version of torch."""
+        recorded = "torch" in self.verdict.get("run", {}).get("versions", {})
+        return "; ".join(self.verdict.get("probe_failures", [])) or ("" if recorded else self.output[-300:] or "?")
+
+    @property
     def failed(self) -> list[str]:
         return [f"{c['name']}: {c['text']}" for c in self.verdict.get("checks", []) if c["outcome"] == "failed"]
 
@@ -94,7 +100,7 @@ def report(outcomes: list[Outcome]) -> str:
     false = [o for o in healthy if o.alarms]
     wrong = [o for o in faulty if o.alarms and not o.found]
     noisy = [o for o in healthy if o.failed]
-    failures = [o for o in outcomes if o.verdict.get("probe_failures") or not o.verdict]
+    failures = [o for o in outcomes if o.broken]
     went_on = [o for o in outcomes if not o.stopped]
     rows = [
         f"{len(outcomes)} programs, {sum(o.seconds for o in outcomes) / max(len(outcomes), 1):.1f} s each",
@@ -111,7 +117,7 @@ def report(outcomes: list[Outcome]) -> str:
         *(f"other cause   {o.case.name}: {', '.join(sorted(o.alarms))}" for o in wrong),
         *(f"failed check  {o.case.name}: {text}" for o in noisy for text in o.failed),
         *(f"no update     {o.case.name}" for o in went_on),
-        *(f"our fault     {o.case.name}: {o.verdict.get('probe_failures') or o.output[-300:]}" for o in failures),
+        *(f"our fault     {o.case.name}: {o.broken}" for o in failures),
     ]
     return "\n".join(rows)
 

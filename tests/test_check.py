@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from first_steps import outcomes, text
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 import flatline
+from first_steps import outcomes, text
 from flatline.verdict import Verdict
 
 Batch = tuple[torch.Tensor, torch.Tensor]
@@ -78,7 +78,7 @@ def test_a_healthy_model_passes_every_check_that_can_be_done() -> None:
     assert outcomes(verdict) == {
         "loss at start": "passed", "output range": "passed", "gradient everywhere": "passed", "inputs matter": "passed",
         "samples apart": "passed", "future hidden": "undone", "one batch can be learned": "passed",
-        "labels not readable from inputs": "passed", "rows are different": "passed",
+        "labels not among inputs": "passed", "rows not repeated": "passed",
     }  # fmt: skip
     assert verdict.summary.startswith("Before the first update (test_check.py:")
     assert "no model takes sequences" in text(verdict, "future hidden")
@@ -223,11 +223,18 @@ def test_parameters_without_a_gradient_are_named() -> None:
 
     model = Cut()
     verdict = look(model, table(), optimizer=torch.optim.SGD(model.parameters(), lr=0.1))
-    assert text(verdict, "gradient everywhere") == (
-        "2 of 4 parameters have no gradient (None): body.weight, body.bias"
-    )
+    assert text(verdict, "gradient everywhere") == ("2 of 4 parameters have no gradient (None): body.weight, body.bias")
     assert verdict.faults[0].name == "graph-cut"
     assert any("None" in item.measured for item in verdict.faults[0].evidence)
+
+
+def test_a_bias_that_cancels_out_is_no_fault() -> None:
+    def ranking(scores: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return F.softplus(scores[::2] - scores[1::2]).mean()
+
+    verdict = look(mlp(classes=1), table(), ranking)
+    assert outcomes(verdict)["gradient everywhere"] == "expected"
+    assert "2.bias is exactly 0: a shift cancels out" in text(verdict, "gradient everywhere")
 
 
 def test_a_constant_predictor() -> None:
@@ -290,7 +297,9 @@ def test_outputs_outside_the_domain_of_the_loss(last: nn.Module, loss: Any, said
 
 
 def test_targets_that_the_output_cannot_reach() -> None:
-    verdict = look(nn.Sequential(mlp(classes=1), nn.Tanh()), [(torch.randn(32, 10), torch.randn(32, 1) * 9)], F.mse_loss)
+    verdict = look(
+        nn.Sequential(mlp(classes=1), nn.Tanh()), [(torch.randn(32, 10), torch.randn(32, 1) * 9)], F.mse_loss
+    )
     assert "which a tanh cannot" in text(verdict, "output range")
 
 
@@ -320,10 +329,10 @@ def test_labels_among_the_inputs_and_repeated_rows() -> None:
     x[:, 1] = y + 0.5 * torch.randn(64)
     leaked = torch.cat([x, y[:, None].float()], 1)
     verdict = look(mlp(columns=7, classes=2), [(leaked, y)])
-    assert outcomes(verdict)["labels not readable from inputs"] == "failed"
+    assert outcomes(verdict)["labels not among inputs"] == "failed"
     assert "label-in-input" in [c.name for c in verdict.causes]
     verdict = look(mlp(columns=6, classes=2), [(x[:2].repeat(32, 1), y[:2].repeat(32))])
-    assert outcomes(verdict)["rows are different"] == "failed"
+    assert outcomes(verdict)["rows not repeated"] == "failed"
     assert "duplicate-data" in [c.name for c in verdict.faults]
 
 

@@ -7,9 +7,10 @@ from collections.abc import Callable
 import pytest
 import torch
 import torch.nn.functional as F
-from first_steps import first_step, outcomes, text
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
+
+from first_steps import first_step, outcomes, text
 
 Weights = list[torch.Tensor]
 made: Weights = []

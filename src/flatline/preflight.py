@@ -26,6 +26,7 @@ class Preflight:
     """What is done when a program that is only checked comes to its first update."""
 
     def __init__(self, settings: str) -> None:
+        self.settings = settings
         self._settings = msgspec.json.decode(settings, type=Settings)
         # The patched one would write the record once more.
         self._exit = os._exit

@@ -13,6 +13,7 @@ import time
 import types
 from typing import TYPE_CHECKING, Any
 
+from flatline import processes
 from flatline.observe.events import RunEnded, RunStarted
 from flatline.observe.patching import Patches, hide_from_tracebacks, unseen
 from flatline.observe.probes.printed import PrintedProbe
@@ -77,9 +78,16 @@ class Recorder:
     """Connects the probes to the store, for one program."""
 
     def __init__(
-        self, store: str, show_status: bool, argv: list[str], home: str, preflight: Preflight | None = None
+        self,
+        store: str,
+        show_status: bool,
+        argv: list[str],
+        home: str,
+        rank: int | None = None,
+        preflight: Preflight | None = None,
     ) -> None:
         self._process = os.getpid()
+        self._store, self._argv, self._home = store, argv, home
         self.writer = Writer(store)
         self.status = StatusLine(sys.stderr) if show_status else None
         if self.status is not None and not self.status.possible:
@@ -90,8 +98,10 @@ class Recorder:
         self.printed = PrintedProbe(self.session, self.status)
         self.printed.install(self.patches)
         versions = {"python": sys.version.split()[0]}
-        rank = os.environ.get("RANK", "")
-        self._started = RunStarted(argv, os.getcwd(), versions, time.time(), int(rank) if rank.isdecimal() else 0)
+        if rank is None:
+            given = os.environ.get("RANK", "")
+            rank = int(given) if given.isdecimal() else 0
+        self._started = RunStarted(argv, os.getcwd(), versions, time.time(), rank, process=self._process)
         self._started.check = preflight is not None
         self._preflight = preflight
         self.session.emit(self._started)
@@ -135,6 +145,9 @@ class Recorder:
             self._started.versions["torch"] = str(torch.__version__)
             self._started.seed = torch.initial_seed()
             self.session.emit(self._started)
+            settings: dict[str, Any] = {"store": self._store, "argv": self._argv, "home": self._home}
+            settings["check"] = self._preflight.settings if self._preflight is not None else None
+            processes.follow(self.patches, self._joined, settings)
 
         self.session.guarded("install", install)()
 
@@ -145,6 +158,13 @@ class Recorder:
             self.session.guarded("checks", self._preflight.look)(self.session, captured)
             self._write_rest(None)
         self._preflight.end()
+
+    def _joined(self, rank: int) -> None:
+        """In a forked process that trains with others: what was carried over from the parent gives way."""
+        self.patches.remove()
+        if self.probes is not None:
+            self.probes.uninstall()
+        Recorder(processes.rank_store(self._store, rank), False, self._argv, self._home, rank, self._preflight)
 
     def ended(self) -> None:
         """Writes the rest, with how the program ended, and takes everything of ours away."""
@@ -201,8 +221,14 @@ def start(settings: dict[str, str]) -> Recorder:
         settings.get("FLATLINE_RUN_STATUS") == "1",
         sys.orig_argv[-count:],
         settings["FLATLINE_RUN_HOME"],
-        _preflight(settings.get("FLATLINE_RUN_CHECK")),
+        preflight=_preflight(settings.get("FLATLINE_RUN_CHECK")),
     )
+
+
+def start_rank(settings: dict[str, Any], rank: int) -> Recorder:
+    """Starts recording in a process that the program has spawned, once its rank is known."""
+    store = processes.rank_store(settings["store"], rank)
+    return Recorder(store, False, settings["argv"], settings["home"], rank, _preflight(settings["check"]))
 
 
 def _preflight(settings: str | None) -> Preflight | None:

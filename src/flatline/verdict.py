@@ -193,7 +193,7 @@ def _limited(decision: Decision | None, limit: Level) -> Decision | None:
 
 
 # What two of the checks ask is what two of the causes decide from the rows that were kept.
-_BY_CAUSE = {"label-in-input": "labels not readable from inputs", "duplicate-data": "rows are different"}
+_BY_CAUSE = {"label-in-input": "labels not among inputs", "duplicate-data": "rows not repeated"}
 
 
 def _checks(recording: Recording, causes: list[CauseItem], ruled_out: list[RuledOutItem]) -> list[CheckItem]:
@@ -205,7 +205,9 @@ def _checks(recording: Recording, causes: list[CauseItem], ruled_out: list[Ruled
         ruled = next((r for r in ruled_out if r.name == cause), None)
         if found is not None:
             measured = "; ".join(f"{item.text}: {item.measured}" for item in found.evidence[:1])
-            items.append(CheckItem(check, "failed", f"{found.level} {cause}: {measured}"))
+            sure = found.level != Level.POSSIBLE.value
+            said = measured if sure else f"perhaps they are: {measured}"
+            items.append(CheckItem(check, "failed" if sure else "undone", said))
         elif ruled is not None:
             items.append(CheckItem(check, "passed", ruled.evidence))
         else:
@@ -278,6 +280,8 @@ def _summary(
     known: int,
 ) -> str:
     sight = _sight(recording, symptoms) if recording.stopped is None else _first_sight(recording, symptoms)
+    if recording.run.rank and len(recording.ranks) > 1:
+        sight = f"{sight} This is rank {recording.run.rank} of {len(recording.ranks)}, where it was first seen.".strip()
     faults = [c for c in causes if c.level != Level.POSSIBLE.value]
     if recording.run.check and recording.stopped is None:
         sight = f"The program ended before any update of weights that can be seen. {sight}".strip()

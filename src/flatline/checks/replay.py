@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from torch.nn.parallel import DistributedDataParallel
 from torch.utils import _pytree
 
 from flatline.observe.captured import ModuleCall, outputs
@@ -29,10 +30,13 @@ class Replay:
     def __init__(self, call: ModuleCall, batch_rows: set[int], target: torch.Tensor | None) -> None:
         self.call = call
         self.module = call.module
+        while isinstance(self.module, DistributedDataParallel):
+            # What it adds are exchanges with other processes, which do not take part in another call.
+            self.module = self.module.module
         self._batch_rows = batch_rows
         self._target = target
         self.leaves, self._shape = _pytree.tree_flatten((call.args, call.kwargs))
-        self._buffers = [(buffer, buffer.detach().clone()) for buffer in call.module.buffers()]
+        self._buffers = [(buffer, buffer.detach().clone()) for buffer in self.module.buffers()]
         self._random = random_state()
         self._base: list[torch.Tensor] | None = None
         self.noise = 0.0
@@ -57,6 +61,9 @@ class Replay:
         """
         if any(tensor._version != version for tensor, version in self.call.versions):
             raise Undone("the batch was changed in place after the model saw it")
+        exchanging = _exchanging(self.module)
+        if exchanging:
+            raise Undone(f"{exchanging} exchanges numbers with other processes in each call")
         given = list(self.inputs.values())
         if not given:
             raise Undone(f"{self.name} was given no tensor")
@@ -261,6 +268,14 @@ def copied(value: Any) -> Any:
 
 def difference(a: torch.Tensor, b: torch.Tensor) -> float:
     return float((a - b).abs().max()) if a.numel() else 0.0
+
+
+def _exchanging(module: torch.nn.Module) -> str:
+    """The kind of a part that other processes would have to call as well; empty when there is none."""
+    if not torch.distributed.is_available() or not torch.distributed.is_initialized():
+        return ""
+    names = {kind.__name__ for part in module.modules() for kind in type(part).__mro__}
+    return next((name for name in sorted(names) if name.startswith(("FSDP", "FullySharded", "SyncBatch"))), "")
 
 
 def _put(x: torch.Tensor, row: int, value: torch.Tensor) -> torch.Tensor:

@@ -9,7 +9,7 @@ import click
 
 from flatline.commands.run import STRICT_STATUS, require_program
 from flatline.commands.showing import show_verdict
-from flatline.launcher import end_like, launch, new_store
+from flatline.launcher import end_like, launch, new_store, own_rank, wait_for_ranks
 
 _PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 
@@ -55,6 +55,12 @@ def check(
     settings = {"CHECK": msgspec.json.encode(Settings(overfit, seconds)).decode()}
     kind = "module" if module else "script"
     status = launch(kind, program, arguments, store.absolute(), not quiet, settings)
+    rank = own_rank()
+    if rank is not None:
+        if rank > 0:
+            # One verdict for all ranks is enough; the first rank gives it.
+            sys.exit(end_like(status))
+        wait_for_ranks(store.absolute())
     verdict = show_verdict(store.absolute(), json_file, quiet)
     if strict and status == 0 and verdict is not None and verdict.faults:
         status = STRICT_STATUS

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from flatline.commands.showing import show_verdict
-from flatline.launcher import end_like, launch, new_store
+from flatline.launcher import end_like, launch, new_store, own_rank, wait_for_ranks
 
 STRICT_STATUS = 10
 _PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
@@ -42,6 +42,12 @@ def run(
     store = new_store(folder)
     json_file = Path(json_path).absolute() if json_path is not None else None
     status = launch("module" if module else "script", program, arguments, store.absolute(), not quiet)
+    rank = own_rank()
+    if rank is not None:
+        if rank > 0:
+            # One verdict for all ranks is enough, and one file; the first rank gives it.
+            sys.exit(end_like(status))
+        wait_for_ranks(store.absolute())
     verdict = show_verdict(store.absolute(), json_file, quiet)
     if strict and status == 0 and verdict is not None and verdict.faults:
         status = STRICT_STATUS

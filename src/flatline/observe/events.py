@@ -45,6 +45,7 @@ class RunStarted(Record):
     started: float
     rank: int = 0
     seed: int | None = None
+    process: int = 0
     check: bool = False
 
 
