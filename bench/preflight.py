@@ -1,6 +1,6 @@
 """How much `flatline check` finds before the first update: runs the cases and prints the table.
 
-    python bench/preflight.py [FILTER …] [--jobs N] [--write FILE]
+    python bench/preflight.py [FILTER …] [--jobs N] [--write FILE]      (Ctrl-C: the table of what is done)
 
 A faulty program counts as found when one of its true causes is named at `likely` or above, as hinted at when one is
 named as `possible`; many faults show only later, in the curve. A healthy program is a false alarm when any cause is at
@@ -10,6 +10,7 @@ named as `possible`; many faults show only later, in the curve. A healthy progra
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import subprocess
@@ -17,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -128,8 +129,18 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--write", type=Path)
     options = parser.parse_args()
-    with ThreadPoolExecutor(options.jobs) as pool:
-        outcomes = list(pool.map(run, cases(options.filters)))
+    # In an order that has nothing to do with names: what is done when it is interrupted is a fair part.
+    chosen = sorted(cases(options.filters), key=lambda case: hashlib.sha256(case.name.encode()).digest())
+    outcomes: list[Outcome] = []
+    pool = ThreadPoolExecutor(options.jobs)
+    try:
+        for future in as_completed([pool.submit(run, case) for case in chosen]):
+            outcomes.append(future.result())
+            print(f"{len(outcomes)} of {len(chosen)} {outcomes[-1].case.name}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("interrupted: the report is of what is done", file=sys.stderr)
+    pool.shutdown(wait=True, cancel_futures=True)
+    outcomes.sort(key=lambda outcome: outcome.case.name)
     text = report(outcomes)
     print(text)
     if options.write:
