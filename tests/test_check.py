@@ -557,3 +557,15 @@ def test_an_error_of_the_model_passes_through_and_nothing_stays() -> None:
         look(model, given)
     assert torch.equal(state, torch.get_rng_state()) and all(p.grad is None for p in model.parameters())
     assert torch.nn.Module.__call__.__code__.co_filename.endswith("module.py")
+
+
+def test_the_report_shows_each_check_with_its_outcome() -> None:
+    from flatline.report.terminal import as_text
+
+    shown = as_text(look(nn.Sequential(mlp(), nn.Softmax(1)), table()))
+    assert "Checks" in shown and "before the first update" in shown
+    for word, name in (("passed", "loss at start"), ("failed", "output range"), ("not done", "future hidden")):
+        assert any(line.split(word)[-1].strip().startswith(name) for line in shown.splitlines() if word in line), shown
+    model = mlp()
+    nn.init.constant_(model[0].bias, -1e3)
+    assert "flatline: a check failed" in as_text(look(model, table()))

@@ -312,3 +312,34 @@ def test_no_cause_is_likely_for_want_of_a_curve() -> None:
 
     verdict, _ = first_step(train)
     assert verdict.symptoms == [] and verdict.causes == []
+
+
+def test_the_program_is_told_of_its_own_backward_only() -> None:
+    told: list[str] = []
+
+    class Passed(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: object, x: torch.Tensor) -> torch.Tensor:
+            return x * 1
+
+        @staticmethod
+        def backward(ctx: object, gradient: torch.Tensor) -> torch.Tensor:
+            told.append("function")
+            return gradient
+
+    def with_function() -> None:
+        model, (x, y) = kept(nn.Linear(10, 3)), rows()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        F.cross_entropy(Passed.apply(model(x)), y).backward()
+        optimizer.step()
+
+    def with_hook() -> None:
+        model, (x, y) = kept(nn.Linear(10, 3)), rows()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        logits = model(x) * 2
+        logits.register_hook(lambda gradient: told.append("hook"))
+        F.cross_entropy(logits, y).backward()
+        optimizer.step()
+
+    assert first_step(with_function)[1] is not None and first_step(with_hook)[1] is not None
+    assert told == ["function", "hook"]

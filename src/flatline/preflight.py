@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import io
 import os
@@ -48,6 +49,9 @@ class Preflight:
         for file in open_files():
             with contextlib.suppress(Exception):
                 file.flush()
+        with contextlib.suppress(Exception):
+            # What extensions wrote by printf.
+            ctypes.CDLL(None).fflush(None)
         multiprocessing = sys.modules.get("multiprocessing")
         if multiprocessing is not None:
             with contextlib.suppress(Exception):

@@ -177,7 +177,7 @@ def diagnose(recording: Recording) -> Verdict:
         Run(
             recording.run.argv,
             recording.run.seed,
-            recording.steps,
+            recording.steps if recording.stopped is None else int(recording.stopped.after),
             count_epochs(recording),
             recording.run.versions,
         ),

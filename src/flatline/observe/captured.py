@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from torch.autograd.function import BackwardCFunction
 
 MOST_CALLS = 8
+MOST_NODES = 2_000
 
 
 @dataclass
@@ -31,8 +34,8 @@ class ModuleCall:
 class LossCall:
     """One call of a functional loss: the loss ``function``, its bound ``arguments``, what it gave.
 
-    ``mixed``: rows of the loss's input, each with the other rows of the model's output that it depends on; None when
-    the graph between the two cannot tell.
+    ``mixed``: on how many other rows of the model's output the middle row of the loss's input depends; None when the
+    graph between the two cannot tell.
     """
 
     name: str
@@ -60,6 +63,7 @@ class Captured:
     optimized: list[torch.Tensor] = field(default_factory=list)
     value: float | None = None
     remade: bool = False
+    hooked: Callable[[], bool] = bool
 
     def model_called(
         self, number: int, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
@@ -101,6 +105,9 @@ class Captured:
                 continue
             if given is output:
                 return 0
+            if self.hooked() or not _plain_between(given, output):
+                # The program would be told of a gradient that it did not ask for.
+                return None
             row = len(given) // 2
             direction = torch.zeros_like(given)
             flat = torch.arange(direction[row].numel(), device=given.device, dtype=given.dtype)
@@ -113,6 +120,22 @@ class Captured:
             touched[row] = False
             return int(touched.sum())
         return None
+
+
+def _plain_between(given: torch.Tensor, output: torch.Tensor) -> bool:
+    """Whether the graph between a model's output and a loss's input is torch's own, and short."""
+    open_ends, seen = [given.grad_fn], {given.grad_fn}
+    while open_ends:
+        node = open_ends.pop()
+        if node is None or node is output.grad_fn:
+            continue
+        if isinstance(node, BackwardCFunction) or "Checkpoint" in node.name() or len(seen) > MOST_NODES:
+            return False
+        for following, _ in node.next_functions:
+            if following not in seen:
+                seen.add(following)
+                open_ends.append(following)
+    return True
 
 
 def tensors(value: Any) -> list[torch.Tensor]:

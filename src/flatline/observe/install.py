@@ -63,7 +63,8 @@ class Probes:
         self._precision = PrecisionProbe(session)
         self._first_update: FirstUpdateProbe | None = None
         if before_update is not None:
-            captured = self._captured = Captured()
+            backward = self._backward
+            captured = self._captured = Captured(hooked=lambda: backward.hooked)
             for probe in (self._criterion, self._backward, self._forward, self._batches):
                 probe.captured = captured
             self._first_update = FirstUpdateProbe(

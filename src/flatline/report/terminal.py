@@ -59,9 +59,9 @@ def show(verdict: Verdict, console: Console | None = None) -> None:
     title, style = ("healthy", "green") if verdict.healthy else ("fault found", "red")
     if verdict.healthy and not verdict.run.steps:
         title, style = "nothing to judge", "yellow"
-        if verdict.checks:
-            failed = any(check.outcome == "failed" for check in verdict.checks)
-            title, style = ("a check failed", "yellow") if failed else ("nothing found before training", "green")
+    if verdict.healthy and verdict.checks:
+        failed = any(check.outcome == "failed" for check in verdict.checks)
+        title, style = ("a check failed", "yellow") if failed else ("nothing found before training", "green")
     if not verdict.healthy and not verdict.faults:
         title = "unexplained"
     footer = f"{verdict.run.steps} steps · {verdict.run.epochs or '?'} epochs · overhead ×{verdict.overhead.ratio:.2f}"

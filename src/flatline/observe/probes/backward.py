@@ -57,6 +57,11 @@ class BackwardProbe:
         patches.replace(torch.autograd, "backward", self._wrapped)
         self._structure.install(patches)
 
+    @property
+    def hooked(self) -> bool:
+        """Whether the program has hooks on tensors."""
+        return self._structure.hooked
+
     def _wrapped(self, original: Callable[..., Any]) -> Callable[..., Any]:
         before, after, session, began = self._before, self._after, self._session, self._began
         look, inner, structure = self._structure.look, self._inner.look, self._structure
