@@ -64,16 +64,19 @@ class Outcome:
         return [f"{c['name']}: {c['text']}" for c in self.verdict.get("checks", []) if c["outcome"] == "failed"]
 
 
-def run(case: Case, timeout: float = 120) -> Outcome:
+def run(case: Case, timeout: float = 300) -> Outcome:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "verdict.json"
         command = [sys.executable, "-m", "flatline", "check", "--quiet", "--json", str(out), "--runs", folder]
         began = time.perf_counter()
-        done = subprocess.run(
-            [*command, str(case.path.resolve()), *case.args],
-            cwd=folder, capture_output=True, text=True, timeout=timeout, check=False,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"},
-        )  # fmt: skip
+        try:
+            done = subprocess.run(
+                [*command, str(case.path.resolve()), *case.args],
+                cwd=folder, capture_output=True, text=True, timeout=timeout, check=False,
+                env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"},
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            return Outcome(case, {}, f"not done after {timeout:.0f} s", timeout)
         verdict = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {}
         return Outcome(case, verdict, done.stdout + done.stderr, time.perf_counter() - began)
 
