@@ -475,6 +475,21 @@ def test_a_model_that_the_loss_holds_is_untouched_too() -> None:
     assert all(p.grad is None for p in model.parameters())
 
 
+def test_gradients_of_any_layout_are_kept() -> None:
+    """Sparse ones, and ones that are not laid out row by row."""
+    model = nn.Sequential(nn.Conv2d(2, 4, 3), nn.Flatten(), nn.Linear(16, 3)).to(memory_format=torch.channels_last)
+    x, y = torch.randn(8, 2, 4, 4), torch.arange(8) % 3
+    F.cross_entropy(model(x), y).backward()
+    words = nn.Sequential(nn.EmbeddingBag(20, 3, sparse=True))
+    tokens = torch.randint(0, 20, (8, 5))
+    F.cross_entropy(words(tokens), y).backward()
+    before = [p.grad.clone() for m in (model, words) for p in m.parameters()]
+    for module, given in ((model, x), (words, tokens)):
+        assert not look(module, [(given, y)]).probe_failures
+    after = [p.grad for m in (model, words) for p in m.parameters()]
+    assert all(torch.equal(a.to_dense(), b.to_dense()) for a, b in zip(before, after))
+
+
 def test_workers_and_their_loader() -> None:
     data = TensorDataset(torch.randn(32, 10), torch.randint(0, 3, (32,)))
     loader = DataLoader(data, batch_size=16, num_workers=1, persistent_workers=True)

@@ -145,6 +145,6 @@ def _set_state(value: Any, state: Any) -> None:
 
 
 def _restore(tensor: torch.Tensor, value: torch.Tensor) -> None:
-    """Writes only where something differs, NaN counted as equal to itself: a write is a change of its own."""
-    if not torch.equal(tensor.detach().view(-1), value.view(-1)):
+    """Writes only where something differs: a write is a change of its own, which graphs notice."""
+    if tensor.layout is torch.strided and not torch.equal(tensor, value):
         tensor.copy_(value)
