@@ -180,7 +180,8 @@ class Backward(Record):
 
     ``head`` names the nodes nearest the loss, ``reached`` the parameters at the graph's leaves, ``unreached`` those that
     an optimizer holds and the graph does not. ``stale``: the first backward after a step found gradients that were not
-    cleared. ``elements``: how many numbers the outermost mean or sum was over (-1: the loss is neither).
+    cleared. ``elements``: how many numbers the outermost mean or sum was over (-1: the loss is neither). ``outer``: the
+    shapes of what has a gradient in a difference near the loss and of that difference, where broadcasting made it larger.
     """
 
     tick: int
@@ -198,6 +199,7 @@ class Backward(Record):
     expression: str = ""
     stale: bool = False
     elements: int = -1
+    outer: list[list[int]] = []
 
 
 class ParameterFacts(msgspec.Struct, array_like=True):
