@@ -10,16 +10,14 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from flatline.before_training import BEFORE_TRAINING, checks, first_sight, limited
 from flatline.causes.base import Decision, Evidence, Expected, Found, Level, RuledOut, Untested, catalogue
 from flatline.causes.case import Case
 from flatline.observe.events import Checked, Printed, ProbeFailed
-from flatline.record.chance import main_call
 from flatline.record.reader import Line, Recording
 from flatline.symptoms.base import Symptom, find_all
 
 SCHEMA = 1
-# What can be seen of one loss alone, before any update.
-BEFORE_TRAINING = ("zero-loss", "near-zero-loss", "non-finite-loss", "too-good")
 UNHEALTHY_SYMPTOMS = ("zero-loss", "non-finite-loss", "constant-loss", "nothing-moves", "empty-epoch")
 
 
@@ -157,7 +155,7 @@ def diagnose(recording: Recording) -> Verdict:
             untested.append(UntestedItem(name, "its decision failed"))
             continue
         for decision in decisions if isinstance(decisions, list) else [decisions]:
-            _sort(name, _limited(decision, limit), found, ruled_out, expected, untested)
+            _sort(name, limited(decision, limit), found, ruled_out, expected, untested)
     found.sort(key=lambda pair: (pair[1].level.rank, -pair[1].confidence))
     causes = [_cause_item(name, decision) for name, decision in found]
     faults = [c for c in causes if c.level != Level.POSSIBLE.value]
@@ -181,38 +179,8 @@ def diagnose(recording: Recording) -> Verdict:
             count_epochs(recording),
             recording.run.versions,
         ),
-        _checks(recording, causes, ruled_out),
+        [CheckItem(*item) for item in checks(recording, found, {r.name: r.evidence for r in ruled_out})],
     )
-
-
-def _limited(decision: Decision | None, limit: Level) -> Decision | None:
-    """A decision that was made before training, at most at the level that its cause allows then."""
-    if isinstance(decision, Found) and decision.level.rank < limit.rank:
-        decision.level, decision.confidence = limit, min(decision.confidence, 0.5)
-    return decision
-
-
-# What two of the checks ask is what two of the causes decide from the rows that were kept.
-_BY_CAUSE = {"label-in-input": "labels not among inputs", "duplicate-data": "rows not repeated"}
-
-
-def _checks(recording: Recording, causes: list[CauseItem], ruled_out: list[RuledOutItem]) -> list[CheckItem]:
-    items = [CheckItem(c.name, c.outcome, c.text) for c in recording.all(Checked)]
-    if recording.stopped is None:
-        return items
-    for cause, check in _BY_CAUSE.items():
-        found = next((c for c in causes if c.name == cause), None)
-        ruled = next((r for r in ruled_out if r.name == cause), None)
-        if found is not None:
-            measured = "; ".join(f"{item.text}: {item.measured}" for item in found.evidence[:1])
-            sure = found.level != Level.POSSIBLE.value
-            said = measured if sure else f"perhaps they are: {measured}"
-            items.append(CheckItem(check, "failed" if sure else "undone", said))
-        elif ruled is not None:
-            items.append(CheckItem(check, "passed", ruled.evidence))
-        else:
-            items.append(CheckItem(check, "undone", "inputs and targets were not seen as rows of a table that line up"))
-    return items
 
 
 def _sort(
@@ -279,7 +247,7 @@ def _summary(
     unexplained: bool,
     known: int,
 ) -> str:
-    sight = _sight(recording, symptoms) if recording.stopped is None else _first_sight(recording, symptoms)
+    sight = _sight(recording, symptoms) if recording.stopped is None else first_sight(recording, symptoms)
     if recording.run.rank and len(recording.ranks) > 1:
         sight = f"{sight} This is rank {recording.run.rank} of {len(recording.ranks)}, where it was first seen.".strip()
     faults = [c for c in causes if c.level != Level.POSSIBLE.value]
@@ -304,33 +272,6 @@ def _summary(
 
 def _plural(count: int, what: str) -> str:
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
-
-
-def _first_sight(recording: Recording, symptoms: list[Symptom]) -> str:
-    """What is to be seen of a program that was stopped before its first update, and where that is."""
-    stopped = recording.stopped
-    assert stopped is not None
-    line = recording.line(stopped.place)
-    where = f" ({line.file.rsplit('/', 1)[-1]}:{line.line})" if line is not None else ""
-    when = (
-        f"After the first update{where}, which makes new tensors,"
-        if stopped.after
-        else f"Before the first update{where}"
-    )
-    curve = recording.optimised[0] if recording.optimised else None
-    if curve is None:
-        return f"{when} no backward was seen."
-    worst = next((s for s in symptoms if s.name in ("non-finite-loss", "zero-loss")), None)
-    value = float(curve.values[0]) if worst is None else worst.value
-    main = main_call(recording)
-    own = main.value if main is not None else None
-    # A scaled or divided loss is a number that nobody knows.
-    part = (
-        f" ({main.name}: {own:.4g})"
-        if main is not None and own is not None and abs(own - value) > 1e-3 * abs(own)
-        else ""
-    )
-    return f"{when} the loss is {value:.4g}{part}."
 
 
 def _sight(recording: Recording, symptoms: list[Symptom]) -> str:
