@@ -495,6 +495,11 @@ def test_workers_and_their_loader() -> None:
     loader = DataLoader(data, batch_size=16, num_workers=1, persistent_workers=True)
     assert not look(mlp(), loader).faults
     assert loader._iterator is None
+    under_way = iter(loader)
+    next(under_way)
+    assert not look(mlp(), loader).faults
+    assert torch.equal(next(under_way)[0], data.tensors[0][16:])
+    assert loader._iterator is under_way
 
 
 # forms ---------------------------------------------------------------------------------------------------------
