@@ -296,6 +296,7 @@ def test_a_loss_of_zero_with_a_gradient_is_expected() -> None:
 
     verdict, _ = first_step(train)
     assert not verdict.faults and verdict.healthy, verdict.summary
+    assert [expected.name for expected in verdict.expected] == ["zero-by-design"]
 
 
 def test_no_cause_is_likely_for_want_of_a_curve() -> None:
