@@ -108,9 +108,12 @@ class Tape:
         facts = e.ParameterFacts(0, 1.0, 1.0, 0.01 if moved else 0.0, moved, True)
         self.add(e.Update(self.now(), self.step, optimizer, [facts]))
 
-    def recording(self) -> Recording:
+    def records(self) -> list[e.Event]:
         points = [e.Points(n, *(c.tobytes() for c in columns)) for n, columns in self._columns.items()]
-        return Recording([*self._records, *points])
+        return [*self._records, *points]
+
+    def recording(self) -> Recording:
+        return Recording(self.records())
 
     def line_with(self, text: str) -> Line:
         """The one line of the source that holds ``text``."""

@@ -18,7 +18,7 @@ from flatline.observe.events import RunEnded, RunStarted
 from flatline.observe.patching import Patches, hide_from_tracebacks, unseen
 from flatline.observe.probes.printed import PrintedProbe
 from flatline.observe.session import Session
-from flatline.record.store import Writer
+from flatline.record.store import Writer, machine
 from flatline.status import StatusLine
 
 if TYPE_CHECKING:
@@ -101,7 +101,9 @@ class Recorder:
         if rank is None:
             given = os.environ.get("RANK", "")
             rank = int(given) if given.isdecimal() else 0
-        self._started = RunStarted(argv, os.getcwd(), versions, time.time(), rank, process=self._process)
+        self._started = RunStarted(
+            argv, os.getcwd(), versions, time.time(), rank, process=self._process, host=machine()
+        )
         self._started.check = preflight is not None
         self._preflight = preflight
         self.session.emit(self._started)

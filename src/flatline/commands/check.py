@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import click
 
 from flatline.commands.run import STRICT_STATUS, require_program
-from flatline.commands.showing import show_verdict
+from flatline.commands.showing import diagnosed, require_folder, show, write_json
 from flatline.launcher import end_like, launch, new_store, own_rank, wait_for_ranks
 
 _PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
@@ -44,24 +43,28 @@ def check(
     """
     if not module:
         require_program(program)
-    if json_path is not None and not Path(json_path).absolute().parent.is_dir():
-        raise click.UsageError(f"--json {json_path}: there is no folder {Path(json_path).absolute().parent}")
+    json_file = require_folder("--json", json_path)
     import msgspec
 
     from flatline.preflight import Settings
 
-    store = new_store(folder)
-    json_file = Path(json_path).absolute() if json_path is not None else None
+    store = new_store(folder).absolute()
     settings = {"CHECK": msgspec.json.encode(Settings(overfit, seconds)).decode()}
     kind = "module" if module else "script"
-    status = launch(kind, program, arguments, store.absolute(), not quiet, settings)
+    status = launch(kind, program, arguments, store, not quiet, settings)
     rank = own_rank()
     if rank is not None:
         if rank > 0:
             # One verdict for all ranks is enough; the first rank gives it.
             sys.exit(end_like(status))
-        wait_for_ranks(store.absolute())
-    verdict = show_verdict(store.absolute(), json_file, quiet)
-    if strict and status == 0 and verdict is not None and verdict.faults:
+        wait_for_ranks(store)
+    found = diagnosed(store)
+    if found is not None:
+        if json_file is not None:
+            write_json(found, json_file)
+        if not quiet:
+            show(found)
+            click.echo(f"record: {store}", err=True)
+    if strict and status == 0 and found is not None and found.verdict.faults:
         status = STRICT_STATUS
     sys.exit(end_like(status))

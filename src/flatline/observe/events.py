@@ -39,6 +39,8 @@ class Source(Record):
 
 
 class RunStarted(Record):
+    """``process`` is the program's process id on the machine ``host``: whether it still runs can be asked there."""
+
     argv: list[str]
     directory: str
     versions: dict[str, str]
@@ -46,6 +48,7 @@ class RunStarted(Record):
     rank: int = 0
     seed: int | None = None
     process: int = 0
+    host: str = ""
     check: bool = False
 
 
