@@ -39,6 +39,7 @@ class AllTargetsMasked(Cause):
     name = "all-targets-masked"
     row = "Z2"
     title = "every target is masked, so the loss is computed from nothing"
+    before_training = Level.LIKELY
 
     def decide(self, case: Case) -> Decision | None:
         calls = [c for c in case.calls_named(*CLASSIFICATION) if c.valid_targets >= 0]

@@ -65,9 +65,10 @@ class AnswerVisible(Cause):
     name = "answer-visible"
     row = "Z7"
     title = "the model can see the answer it is asked to predict"
+    before_training = Level.LIKELY
 
     def decide(self, case: Case) -> Decision | None:
-        looks = (self._tokens, self._window, self._split, self._loaders, self._sources)
+        looks = (self._tokens, self._checked, self._window, self._split, self._loaders, self._sources)
         first: Decision | None = None
         for look in looks:
             decision = look(case)
@@ -116,6 +117,35 @@ class AnswerVisible(Cause):
                 "one-directional, pad convolutions on the left.",
             )
         return self._same_place(case, copy, causal, evidence)
+
+    @staticmethod
+    def _checked(case: Case) -> Decision | None:
+        """What was seen before training, by giving the model other values at later places."""
+        hidden = case.checked("future hidden", "passed", "failed")
+        if hidden is None:
+            return None
+        if hidden.outcome == "passed":
+            return RuledOut(hidden.text)
+        measured = hidden.numbers
+        shift, position = int(measured["shift"]), int(measured["position"])
+        return Found(
+            Level.LIKELY,
+            0.98,
+            mixing_line(case) or case.criterion_line,
+            [
+                Evidence(
+                    f"targets equal to the input {shift} places on",
+                    f"{measured['share']:.1%} of {int(measured['targets'])}",
+                ),
+                Evidence(
+                    f"places up to which output {position} of {int(measured['length'])} changes with its input",
+                    f"{int(measured['last'])}",
+                    f"{position + shift - 1}",
+                ),
+            ],
+            "Let each position look back only: give the attention a causal mask, make recurrent layers one-directional, "
+            "pad convolutions on the left.",
+        )
 
     @staticmethod
     def _same_place(case: Case, copy: Copies, causal: bool, evidence: list[Evidence]) -> Decision:

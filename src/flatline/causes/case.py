@@ -36,6 +36,15 @@ class Case:
     def symptom(self, *names: str) -> Symptom | None:
         return next((s for s in self.symptoms if s.name in names), None)
 
+    @property
+    def preflight(self) -> bool:
+        """Whether the program was stopped before its first update: there is no curve, and no weight has moved."""
+        return self.recording.stopped is not None
+
+    def checked(self, name: str, *outcomes: str) -> e.Checked | None:
+        """A check before training with one of these outcomes."""
+        return next((c for c in self.recording.all(e.Checked) if c.name == name and c.outcome in outcomes), None)
+
     # the loss --------------------------------------------------------------------------------------------------
 
     @cached_property
@@ -149,7 +158,7 @@ class Case:
 
     @cached_property
     def stepped(self) -> bool:
-        return bool(self.updates) or any(c.steps for c in self.recording.all(e.StepCount))
+        return self.preflight or bool(self.updates) or any(c.steps for c in self.recording.all(e.StepCount))
 
     @cached_property
     def improves(self) -> bool:

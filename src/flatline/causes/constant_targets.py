@@ -45,6 +45,7 @@ class ConstantTargets(Cause):
     name = "constant-targets"
     row = "Z6"
     title = "the targets are constant, so there is nothing to learn"
+    before_training = Level.POSSIBLE
 
     def decide(self, case: Case) -> Decision | None:
         main = case.main_call

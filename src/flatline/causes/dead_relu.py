@@ -40,6 +40,7 @@ class DeadRelu(Cause):
     name = "dead-relu"
     row = "F9"
     title = "a ReLU gives 0 for every sample, so nothing before it can learn"
+    before_training = Level.POSSIBLE
 
     def decide(self, case: Case) -> Decision | None:
         backwards = [b for b in case.backwards if any(a.kind == "relu" for a in b.activations)]

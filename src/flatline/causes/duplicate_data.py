@@ -67,6 +67,7 @@ class DuplicateData(Cause):
     name = "duplicate-data"
     row = "S6"
     title = "a few samples are repeated; the training set is smaller than it looks"
+    before_training = Level.LIKELY
 
     def decide(self, case: Case) -> Decision | None:
         for stream in passes(case.recording):

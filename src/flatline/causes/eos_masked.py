@@ -62,6 +62,7 @@ class EosMasked(Cause):
     name = "eos-masked"
     row = "F16"
     title = "the end token is masked as padding, so the model is never taught to stop"
+    before_training = Level.LIKELY
 
     def decide(self, case: Case) -> Decision | None:
         for copy in copies(case.recording):

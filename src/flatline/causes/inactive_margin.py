@@ -53,6 +53,7 @@ class InactiveMargin(Cause):
     name = "inactive-margin"
     row = "Z8"
     title = "every pair already keeps the margin, so the loss and its gradient are 0"
+    before_training = Level.LIKELY
 
     def decide(self, case: Case) -> Decision | None:
         hinges = [(b, hinge_of(b)) for b in case.backwards]

@@ -65,6 +65,7 @@ class LabelInInput(Cause):
     name = "label-in-input"
     row = "S5"
     title = "the label can be read from a single input"
+    before_training = Level.LIKELY
 
     def decide(self, case: Case) -> Decision | None:
         tried = 0

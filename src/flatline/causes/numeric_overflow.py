@@ -67,6 +67,7 @@ class NumericOverflow(Cause):
     name = "numeric-overflow"
     row = "Z3"
     title = "a number left the range of its type (overflow, underflow, or a singular point)"
+    before_training = Level.LIKELY
 
     def decide(self, case: Case) -> Decision | None:
         if bad_data(case) is not None:

@@ -39,6 +39,7 @@ class SymmetricInitialization(Cause):
     name = "symmetric-initialization"
     row = "F19"
     title = "the units of a layer start equal and stay copies of each other"
+    before_training = Level.POSSIBLE
 
     def decide(self, case: Case) -> Decision | None:
         records: dict[int, list[Alike]] = {}

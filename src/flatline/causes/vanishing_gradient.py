@@ -58,6 +58,7 @@ class VanishingGradient(Cause):
     name = "vanishing-gradient"
     row = "V1"
     title = "the gradient fades on its way back through the layers"
+    before_training = Level.POSSIBLE
 
     def decide(self, case: Case) -> Decision | None:
         signals = [s for s in case.recording.all(Signal) if all(math.isfinite(g) for g in s.gradients)]

@@ -134,6 +134,12 @@ class Recording:
         return sum(len(c) for c in self.optimised)
 
     @cached_property
+    def stopped(self) -> e.StoppedBeforeUpdate | None:
+        """Where ``flatline check`` ended the program; None for a run that went as far as it would."""
+        stopped = self.all(e.StoppedBeforeUpdate)
+        return stopped[0] if stopped else None
+
+    @cached_property
     def first_non_finite(self) -> int | None:
         """The first step whose optimised loss is NaN or infinite."""
         found = [int(c.steps[bad[0]]) for c in self.optimised if len(bad := np.flatnonzero(~np.isfinite(c.values)))]

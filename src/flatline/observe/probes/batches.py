@@ -11,6 +11,7 @@ import torch.utils.data as data
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 from torch.utils.data.sampler import RandomSampler
 
+from flatline.observe.captured import Captured
 from flatline.observe.events import EpochEnded, EpochStarted, LoaderSeen
 from flatline.observe.patching import Patches, unseen
 from flatline.observe.probes.built import builder_frame
@@ -36,6 +37,7 @@ class BatchesProbe:
         self._session = session
         self._registry = registry
         self._fingerprints = Fingerprints(session)
+        self.captured: Captured | None = None
         self._epochs: weakref.WeakKeyDictionary[Any, _Epoch] = weakref.WeakKeyDictionary()
         self._places: weakref.WeakKeyDictionary[Any, int | None] = weakref.WeakKeyDictionary()
         self._created = session.guarded("batches", self._observe_created)
@@ -125,6 +127,8 @@ class BatchesProbe:
             shape: Any = getattr(first, "shape", ())
             epoch.samples += int(shape[0]) if len(shape) else 1
             self._fingerprints.drawn(epoch.loader, batch)
+            if self.captured is not None and len(shape):
+                self.captured.batch_rows.add(int(shape[0]))
 
     def _observe_ended(self, iterator: Any, exhausted: bool = True) -> None:
         epoch = self._epochs.get(iterator)
