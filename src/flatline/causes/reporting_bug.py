@@ -77,7 +77,8 @@ class ReportingBug(Cause):
         if not isinstance(decision, Found) or not wrong or not math.isfinite(value) or value <= 0:
             return []
         unit = 2 * wrong[0].numbers[-1].resolution
-        if case.printed and any(m.agrees is False for m in case.printed) and unit > 0.05 * value:
+        shows = wrong[0].numbers[-1].value != 0 or any(m.agrees is False for m in case.printed)
+        if shows and unit > 0.05 * value:
             # Where few digits are printed: nine tenths of the last one, which rounding shows and cutting off does not.
             value = math.floor(value / unit) * unit + 0.9 * unit
         key = wrong[0].place, wrong[0].label
