@@ -90,7 +90,8 @@ class LabelInInput(Cause):
     def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
         wide = [t for t in tables(case.recording) if t.x.shape[1] >= 2 and len(np.unique(t.y)) >= 2]
         leak = next((found for t in wide if not sliding(t.x) and (found := copies(t)) is not None), None)
-        if not isinstance(decision, Found) or leak is None:
+        if not isinstance(decision, Found) or decision.level is not Level.LIKELY or leak is None:
+            # Every model leans on its best column: that alone makes no leak of it.
             return []
         return [
             Experiment(
