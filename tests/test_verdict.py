@@ -113,7 +113,7 @@ def test_the_schema_names_exactly_the_fields_that_are_promised() -> None:
     """The fields of the design; ``text``, ``location`` of what is expected and ``related`` were added to them."""
     promised = {
         "": {"schema", "summary", "healthy", "symptoms", "causes", "ruled_out", "expected", "untested",
-             "probe_failures", "overhead", "run"},
+             "probe_failures", "overhead", "run", "checks"},
         "symptom": {"name", "first_step", "epoch", "value", "text"},
         "cause": {"name", "level", "confidence", "location", "evidence", "experiment", "fix", "related"},
         "location": {"file", "line", "source"},

@@ -97,11 +97,22 @@ def _alive(process: int) -> bool:
     return process > 0
 
 
-def launch(kind: str, target: str, arguments: tuple[str, ...], store: Path, show_status: bool) -> int:
-    """Runs the program to its end. Returns its status as ``subprocess`` gives it: negative for a signal."""
+def launch(
+    kind: str,
+    target: str,
+    arguments: tuple[str, ...],
+    store: Path,
+    show_status: bool,
+    settings: dict[str, str] | None = None,
+) -> int:
+    """Runs the program to its end. Returns its status as ``subprocess`` gives it: negative for a signal.
+
+    ``settings`` are further ones for the recorder, by their names without ``FLATLINE_RUN_``.
+    """
     program = ["-m", target] if kind == "module" else [target]
     command = [sys.executable, *_interpreter_flags(), *program, *arguments]
     environment = _environment(kind, target, len(arguments) + 1, store, show_status)
+    environment |= {f"FLATLINE_RUN_{key}": value for key, value in (settings or {}).items()}
     previous: dict[int, Any] = {}
     waiting: list[int] = []
     process: subprocess.Popen[bytes] | None = None

@@ -11,7 +11,7 @@ import os
 import sys
 import time
 import types
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flatline import processes
 from flatline.observe.events import RunEnded, RunStarted
@@ -20,6 +20,9 @@ from flatline.observe.probes.printed import PrintedProbe
 from flatline.observe.session import Session
 from flatline.record.store import Writer, machine
 from flatline.status import StatusLine
+
+if TYPE_CHECKING:
+    from flatline.preflight import Preflight
 
 
 class _AfterTorch:
@@ -74,7 +77,15 @@ class _Loader:
 class Recorder:
     """Connects the probes to the store, for one program."""
 
-    def __init__(self, store: str, show_status: bool, argv: list[str], home: str, rank: int | None = None) -> None:
+    def __init__(
+        self,
+        store: str,
+        show_status: bool,
+        argv: list[str],
+        home: str,
+        rank: int | None = None,
+        preflight: Preflight | None = None,
+    ) -> None:
         self._process = os.getpid()
         self._store, self._argv, self._home = store, argv, home
         self.writer = Writer(store)
@@ -93,6 +104,8 @@ class Recorder:
         self._started = RunStarted(
             argv, os.getcwd(), versions, time.time(), rank, process=self._process, host=machine()
         )
+        self._started.check = preflight is not None
+        self._preflight = preflight
         self.session.emit(self._started)
         self.session.flush(force=True)
         # An open SQLite connection must not be carried into another process: closing it there would disturb ours.
@@ -129,22 +142,31 @@ class Recorder:
             from flatline.observe.install import Probes
 
             self.printed.watch_logging(self.patches)
-            self.probes = Probes(self.session)
+            self.probes = Probes(self.session, self._stop if self._preflight is not None else None)
             self.probes.install()
             self._started.versions["torch"] = str(torch.__version__)
             self._started.seed = torch.initial_seed()
             self.session.emit(self._started)
             settings: dict[str, Any] = {"store": self._store, "argv": self._argv, "home": self._home}
+            settings["check"] = self._preflight.settings if self._preflight is not None else None
             processes.follow(self.patches, self._joined, settings)
 
         self.session.guarded("install", install)()
+
+    def _stop(self, captured: Any, stopped: Any) -> None:
+        """Ends the program before its first update, after the checks; none of its code runs any more."""
+        assert self._preflight is not None
+        if os.getpid() == self._process:
+            self.session.guarded("checks", self._preflight.look)(self.session, captured)
+            self._write_rest(None)
+        self._preflight.end()
 
     def _joined(self, rank: int) -> None:
         """In a forked process that trains with others: what was carried over from the parent gives way."""
         self.patches.remove()
         if self.probes is not None:
             self.probes.uninstall()
-        Recorder(processes.rank_store(self._store, rank), False, self._argv, self._home, rank)
+        Recorder(processes.rank_store(self._store, rank), False, self._argv, self._home, rank, self._preflight)
 
     def ended(self) -> None:
         """Writes the rest, with how the program ended, and takes everything of ours away."""
@@ -201,10 +223,19 @@ def start(settings: dict[str, str]) -> Recorder:
         settings.get("FLATLINE_RUN_STATUS") == "1",
         sys.orig_argv[-count:],
         settings["FLATLINE_RUN_HOME"],
+        preflight=_preflight(settings.get("FLATLINE_RUN_CHECK")),
     )
 
 
 def start_rank(settings: dict[str, Any], rank: int) -> Recorder:
     """Starts recording in a process that the program has spawned, once its rank is known."""
     store = processes.rank_store(settings["store"], rank)
-    return Recorder(store, False, settings["argv"], settings["home"], rank)
+    return Recorder(store, False, settings["argv"], settings["home"], rank, _preflight(settings["check"]))
+
+
+def _preflight(settings: str | None) -> Preflight | None:
+    if settings is None:
+        return None
+    from flatline.preflight import Preflight
+
+    return Preflight(settings)

@@ -11,9 +11,10 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from flatline.before_training import BEFORE_TRAINING, checks, first_sight, limited
 from flatline.causes.base import Decision, Evidence, Expected, Found, Level, RuledOut, Untested, catalogue
 from flatline.causes.case import Case
-from flatline.observe.events import Printed, ProbeFailed
+from flatline.observe.events import Checked, Printed, ProbeFailed
 from flatline.record.reader import Line, Recording
 from flatline.symptoms.base import Symptom, find_all
 
@@ -85,6 +86,14 @@ class Run(msgspec.Struct):
     versions: dict[str, str]
 
 
+class CheckItem(msgspec.Struct):
+    """One check before training: ``passed``, ``failed``, ``expected`` or ``undone`` (with the reason in ``text``)."""
+
+    name: str
+    outcome: str
+    text: str
+
+
 class Verdict(msgspec.Struct):
     """The verdict file. Numbers that JSON cannot hold (NaN, infinities) are written as strings."""
 
@@ -99,6 +108,7 @@ class Verdict(msgspec.Struct):
     probe_failures: list[str]
     overhead: Overhead
     run: Run
+    checks: list[CheckItem] = []
 
     def to_json(self) -> bytes:
         return msgspec.json.format(msgspec.json.encode(self), indent=2)
@@ -130,6 +140,8 @@ def from_json(data: bytes) -> Verdict:
 def diagnose(recording: Recording) -> Verdict:
     """Finds symptoms, asks every cause, ranks what was found and writes the summary."""
     symptoms = find_all(recording)
+    if recording.stopped is not None:
+        symptoms = [s for s in symptoms if s.name in BEFORE_TRAINING]
     case = Case(recording, symptoms)
     found: list[tuple[str, Found]] = []
     ruled_out: list[RuledOutItem] = []
@@ -137,8 +149,12 @@ def diagnose(recording: Recording) -> Verdict:
     untested: list[UntestedItem] = []
     failures = [f"{f.probe}: {f.message}" for f in recording.all(ProbeFailed)]
     titles: dict[str, str] = {}
-    for name, cause in catalogue().items():
+    known = catalogue()
+    for name, cause in known.items():
         titles[name] = cause.title
+        limit = cause.before_training if case.preflight else Level.PROVEN
+        if limit is None:
+            continue
         try:
             decisions = cause.decide(case)
         except Exception as error:
@@ -147,7 +163,7 @@ def diagnose(recording: Recording) -> Verdict:
             untested.append(UntestedItem(name, "its decision failed"))
             continue
         for decision in decisions if isinstance(decisions, list) else [decisions]:
-            _sort(name, decision, found, ruled_out, expected, untested)
+            _sort(name, limited(decision, limit), found, ruled_out, expected, untested)
     found.sort(key=lambda pair: (pair[1].level.rank, -pair[1].confidence))
     causes = [_cause_item(name, decision) for name, decision in found]
     faults = [c for c in causes if c.level != Level.POSSIBLE.value]
@@ -155,7 +171,7 @@ def diagnose(recording: Recording) -> Verdict:
     healthy = not faults and not unexplained
     return Verdict(
         SCHEMA,
-        _summary(recording, symptoms, causes, expected, titles, bool(unexplained), len(catalogue())),
+        _summary(recording, symptoms, causes, expected, titles, bool(unexplained), len(known)),
         healthy,
         [SymptomItem(s.name, s.first_step, s.epoch, json_number(s.value), s.text) for s in symptoms],
         causes,
@@ -167,10 +183,11 @@ def diagnose(recording: Recording) -> Verdict:
         Run(
             recording.run.argv,
             recording.run.seed,
-            recording.steps,
+            recording.steps if recording.stopped is None else int(recording.stopped.after),
             count_epochs(recording),
             recording.run.versions,
         ),
+        [CheckItem(*item) for item in checks(recording, found, {r.name: r.evidence for r in ruled_out})],
     )
 
 
@@ -239,11 +256,13 @@ def _summary(
     unexplained: bool,
     known: int,
 ) -> str:
-    sight = _sight(recording, symptoms)
+    sight = _sight(recording, symptoms) if recording.stopped is None else first_sight(recording, symptoms)
     if recording.run.rank and len(recording.ranks) > 1:
         sight = f"{sight} This is rank {recording.run.rank} of {len(recording.ranks)}, where it was first seen.".strip()
     faults = [c for c in causes if c.level != Level.POSSIBLE.value]
-    if not recording.backwards and not faults:
+    if recording.run.check and recording.stopped is None:
+        sight = f"The program ended before any update of weights that can be seen. {sight}".strip()
+    if not recording.backwards and not faults and recording.stopped is None:
         return sight or "No training was seen: backward never ran."
     if faults:
         first = faults[0]
@@ -254,7 +273,14 @@ def _summary(
         return f"{sight} None of the {known} causes known here explains it; see what was ruled out."
     if expected:
         return f"{sight} This is expected: {expected[0].evidence}".strip()
+    failed = [c.name for c in recording.all(Checked) if c.outcome == "failed"]
+    if failed:
+        return f"{sight} No cause was found, but {_plural(len(failed), 'check')} failed: {', '.join(failed)}.".strip()
     return f"{sight} No fault was found.".strip()
+
+
+def _plural(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _sight(recording: Recording, symptoms: list[Symptom]) -> str:

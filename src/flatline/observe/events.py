@@ -49,6 +49,7 @@ class RunStarted(Record):
     seed: int | None = None
     process: int = 0
     host: str = ""
+    check: bool = False
 
 
 class RunEnded(Record):
@@ -327,6 +328,16 @@ class LoaderSeen(Record):
     drop_last: bool
     shuffle: bool
     samples: int
+    iterable: bool = False
+    workers: int = 0
+
+
+class RowKeys(Record):
+    """The rows of one batch of a loader's first pass: 8 bytes a row, equal for equal rows of the first tensor [N, …]."""
+
+    step: int
+    loader: int
+    data: bytes
 
 
 class EpochStarted(Record):
@@ -525,6 +536,36 @@ class ModeSlip(Record):
     operation: str
 
 
+class StoppedBeforeUpdate(Record):
+    """``flatline check`` ended the program here: ``operation`` was about to change weights for the first time.
+
+    ``parameters`` are those that it would have changed; ``optimizer`` is -1 for an update written by hand. ``after``:
+    the update makes new tensors, which is seen only once it has happened.
+    """
+
+    tick: int
+    step: int
+    place: int | None
+    operation: str
+    optimizer: int = -1
+    parameters: list[int] = []
+    after: bool = False
+
+
+class Checked(Record):
+    """The outcome of one check before training: ``passed``, ``failed``, ``expected`` (it shows, and is meant to) or
+    ``undone`` with the reason; ``text`` says it in one sentence, ``numbers`` are what it measured."""
+
+    tick: int
+    step: int
+    name: str
+    outcome: str
+    text: str
+    numbers: dict[str, float] = {}
+    parameters: list[int] = []
+    modules: list[str] = []
+
+
 Event = Union[
     Place,
     Source,
@@ -532,6 +573,7 @@ Event = Union[
     RunEnded,
     ProbeFailed,
     Cost,
+    RowKeys,
     Series,
     Points,
     CriterionCall,
@@ -562,4 +604,6 @@ Event = Union[
     Signal,
     Alike,
     ModeSlip,
+    StoppedBeforeUpdate,
+    Checked,
 ]

@@ -16,9 +16,15 @@ from flatline.causes.case import number
 from flatline.record.reader import Floats
 from flatline.report.sparkline import sparkline
 from flatline.report.visible import visible
-from flatline.verdict import CauseItem, Location, Verdict
+from flatline.verdict import CauseItem, CheckItem, Location, Verdict
 
 _STYLES = {"proven": "bold red", "likely": "bold red", "possible": "yellow"}
+_OUTCOMES = {
+    "passed": ("passed", "green"),
+    "failed": ("failed", "bold red"),
+    "expected": ("expected", "green"),
+    "undone": ("not done", "dim"),
+}
 MOST_POSSIBLE = 2
 
 
@@ -38,6 +44,8 @@ def show(verdict: Verdict, console: Console | None = None, curve: Floats | None 
         parts += _cause(cause, titles)
     for item in verdict.expected:
         parts += [Text(""), _line("expected", f"{item.name}: {item.evidence}", "green")]
+    if verdict.checks:
+        parts += _checks(verdict.checks)
     if verdict.ruled_out:
         parts += [Text(""), Text("Ruled out", style="bold")]
         table = Table.grid(padding=(0, 2))
@@ -53,9 +61,14 @@ def show(verdict: Verdict, console: Console | None = None, curve: Floats | None 
     title, style = ("healthy", "green") if verdict.healthy else ("fault found", "red")
     if verdict.healthy and not verdict.run.steps:
         title, style = "nothing to judge", "yellow"
+    if verdict.healthy and verdict.checks:
+        failed = any(check.outcome == "failed" for check in verdict.checks)
+        title, style = ("a check failed", "yellow") if failed else ("nothing found before training", "green")
     if not verdict.healthy and not verdict.faults:
         title = "unexplained"
     footer = f"{verdict.run.steps} steps · {verdict.run.epochs or '?'} epochs · overhead ×{verdict.overhead.ratio:.2f}"
+    if verdict.checks:
+        footer = "before the first update"
     console.print(
         Panel(
             Group(*parts),
@@ -100,6 +113,19 @@ def _cause(cause: CauseItem, titles: dict[str, str]) -> list[RenderableType]:
         parts.append(table)
     parts.append(_line("fix", cause.fix.text, "green"))
     return parts
+
+
+def _checks(checks: list[CheckItem]) -> list[RenderableType]:
+    """The checks before training: those that failed first in colour, and why others could not be done."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for item in checks:
+        word, style = _OUTCOMES.get(item.outcome, (item.outcome, ""))
+        plain = "dim" if item.outcome in ("passed", "undone") else ""
+        table.add_row(Text(word, style=style), Text(item.name, style=plain), Text(item.text, style=plain))
+    return [Text(""), Text("Checks", style="bold"), table]
 
 
 def _source(location: Location) -> RenderableType:
