@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "watch"]
+__all__ = ["__version__", "prove", "watch"]
 
 if TYPE_CHECKING:
+    from flatline.proving import prove
     from flatline.watching import watch
 
 
@@ -20,4 +21,8 @@ def __getattr__(name: str) -> Any:
         from flatline.watching import watch
 
         return watch
+    if name == "prove":
+        from flatline.proving import prove
+
+        return prove
     raise AttributeError(f"module 'flatline' has no attribute {name!r}")

@@ -73,7 +73,7 @@ class _Loader:
 class Recorder:
     """Connects the probes to the store, for one program."""
 
-    def __init__(self, store: str, show_status: bool, argv: list[str], home: str) -> None:
+    def __init__(self, store: str, show_status: bool, argv: list[str], home: str, limit: int | None = None) -> None:
         self._process = os.getpid()
         self.writer = Writer(store)
         self.status = StatusLine(sys.stderr) if show_status else None
@@ -81,12 +81,16 @@ class Recorder:
             self.status = None
         self.session = Session(self.writer.write, home, self.status.update if self.status is not None else None)
         self.patches = Patches()
+        self.session.limit, self.session.leave = limit, self._leave
         self.probes: Any = None
         self.printed = PrintedProbe(self.session, self.status)
         self.printed.install(self.patches)
         versions = {"python": sys.version.split()[0]}
         rank = os.environ.get("RANK", "")
         self._started = RunStarted(argv, os.getcwd(), versions, time.time(), int(rank) if rank.isdecimal() else 0)
+        before = sys.orig_argv[: len(sys.orig_argv) - len(argv)]
+        self._started.module = before[-1:] == ["-m"]
+        self._started.python = before[:-1] if self._started.module else before
         self.session.emit(self._started)
         self.session.flush(force=True)
         # An open SQLite connection must not be carried into another process: closing it there would disturb ours.
@@ -156,6 +160,16 @@ class Recorder:
             self.status.clear()
         guarded("end", self.session.flush)(force=True)
 
+    def _leave(self) -> None:
+        """Ends a trial that has taken its steps. At once: what follows could swallow an exception, or take hours."""
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except Exception:
+                # Whatever the program has put there.
+                continue
+        os._exit(0)
+
     def _tell_the_end(self, error: BaseException | None) -> None:
         session = self.session
         place = None
@@ -181,9 +195,11 @@ class Recorder:
 def start(settings: dict[str, str]) -> Recorder:
     """Starts recording, with the settings that the launcher passed in the environment."""
     count = int(settings["FLATLINE_RUN_ARGUMENTS"])
+    steps = settings.get("FLATLINE_RUN_STEPS")
     return Recorder(
         settings["FLATLINE_RUN_STORE"],
         settings.get("FLATLINE_RUN_STATUS") == "1",
         sys.orig_argv[-count:],
         settings["FLATLINE_RUN_HOME"],
+        int(steps) if steps else None,
     )

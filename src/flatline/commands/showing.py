@@ -13,13 +13,14 @@ if TYPE_CHECKING:
 
 def show_verdict(store: Path, json_path: Path | None, quiet: bool) -> Verdict | None:
     """Diagnoses a store, prints and writes the verdict; a fault of ours here is told in one line."""
+    from flatline.experiments.proof import kept
     from flatline.record.reader import read
     from flatline.record.store import StoreError
     from flatline.report.terminal import show
     from flatline.verdict import diagnose
 
     try:
-        verdict = diagnose(read(store))
+        verdict = diagnose(read(store), kept(store))
         if json_path is not None:
             verdict.write(json_path)
     except StoreError as error:

@@ -45,6 +45,9 @@ class RunStarted(Record):
     started: float
     rank: int = 0
     seed: int | None = None
+    # The interpreter with its options, and whether the program was named as a module: to start it again.
+    python: list[str] = []
+    module: bool = False
 
 
 class RunEnded(Record):
@@ -519,6 +522,15 @@ class ModeSlip(Record):
     operation: str
 
 
+class Intervened(Record):
+    """A change that a trial made to the program, and how often it was made so far."""
+
+    tick: int
+    step: int
+    name: str
+    times: int
+
+
 Event = Union[
     Place,
     Source,
@@ -556,4 +568,5 @@ Event = Union[
     Signal,
     Alike,
     ModeSlip,
+    Intervened,
 ]
