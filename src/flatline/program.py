@@ -73,8 +73,11 @@ class _Loader:
 class Recorder:
     """Connects the probes to the store, for one program."""
 
-    def __init__(self, store: str, show_status: bool, argv: list[str], home: str, limit: int | None = None) -> None:
+    def __init__(
+        self, store: str, show_status: bool, argv: list[str], home: str, changes: str = "", limit: int | None = None
+    ) -> None:
         self._process = os.getpid()
+        self._changes = changes
         self.writer = Writer(store)
         self.status = StatusLine(sys.stderr) if show_status else None
         if self.status is not None and not self.status.possible:
@@ -83,6 +86,7 @@ class Recorder:
         self.patches = Patches()
         self.session.limit, self.session.leave = limit, self._leave
         self.probes: Any = None
+        self.interventions: Any = None
         self.printed = PrintedProbe(self.session, self.status)
         self.printed.install(self.patches)
         versions = {"python": sys.version.split()[0]}
@@ -128,7 +132,16 @@ class Recorder:
 
             self.printed.watch_logging(self.patches)
             self.probes = Probes(self.session)
+            if self._changes:
+                # A trial: only there is this part loaded.
+                from flatline.changes import decode
+                from flatline.interventions import Interventions
+
+                self.interventions = Interventions(decode(self._changes), self.session)
+                self.interventions.before_probes()
             self.probes.install()
+            if self.interventions is not None:
+                self.interventions.after_probes()
             self._started.versions["torch"] = str(torch.__version__)
             self._started.seed = torch.initial_seed()
             self.session.emit(self._started)
@@ -143,7 +156,8 @@ class Recorder:
         self._write_rest(getattr(sys, "last_value", None))
         # What runs from here on (``__del__`` methods) meets half-dismantled modules: nothing of ours may be called.
         self.session.active = False
-        for remove in (self.patches.remove, self.probes.uninstall if self.probes is not None else None):
+        parts = (self.interventions.remove if self.interventions is not None else None, self.patches.remove)
+        for remove in (*parts, self.probes.uninstall if self.probes is not None else None):
             try:
                 if remove is not None:
                     remove()
@@ -201,5 +215,6 @@ def start(settings: dict[str, str]) -> Recorder:
         settings.get("FLATLINE_RUN_STATUS") == "1",
         sys.orig_argv[-count:],
         settings["FLATLINE_RUN_HOME"],
+        settings.get("FLATLINE_RUN_CHANGES", ""),
         int(steps) if steps else None,
     )

@@ -10,7 +10,18 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from flatline.causes.base import Cause, Decision, Evidence, Expected, Found, Level, Outcome, RuledOut, Untested, catalogue
+from flatline.causes.base import (
+    Cause,
+    Decision,
+    Evidence,
+    Expected,
+    Found,
+    Level,
+    Outcome,
+    RuledOut,
+    Untested,
+    catalogue,
+)
 from flatline.causes.case import Case
 from flatline.causes.decisions import decide_all
 from flatline.experiments.proof import ExperimentItem, Proof, ProofItem

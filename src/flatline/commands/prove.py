@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -17,34 +16,34 @@ _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 _SIZES = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
 
-class Seconds(click.ParamType):
-    """A time: ``90``, ``60s``, ``5m`` or ``2h``."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        match = re.fullmatch(r"(\d+(?:\.\d*)?)\s*([smh]?)", str(value).strip().lower())
-        if match is None or float(match[1]) <= 0:
-            self.fail(f"{value!r} is no time; write 90, 60s, 5m or 2h", param, ctx)
-        return float(match[1]) * _UNITS[match[2]]
+def seconds(context: click.Context, option: click.Parameter, value: str | None) -> float | None:
+    """A time as it is written on the command line: ``90``, ``60s``, ``5m`` or ``2h``."""
+    if value is None:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d*)?)\s*([smh]?)", value.strip().lower())
+    if match is None or float(match[1]) <= 0:
+        raise click.BadParameter(f"{value!r} is no time; write 90, 60s, 5m or 2h")
+    return float(match[1]) * _UNITS[match[2]]
 
 
-class Bytes(click.ParamType):
-    """A size: ``4GB``, ``500MB``."""
-
-    name = "size"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        match = re.fullmatch(r"(\d+(?:\.\d*)?)\s*([kmgt])i?b?", str(value).strip().lower())
-        if match is None or float(match[1]) <= 0:
-            self.fail(f"{value!r} is no size; write 4GB or 500MB", param, ctx)
-        return int(float(match[1]) * _SIZES[match[2]])
+def size(context: click.Context, option: click.Parameter, value: str | None) -> int | None:
+    """A number of bytes as it is written on the command line: ``4GB`` or ``500MB``."""
+    if value is None:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d*)?)\s*([kmgt])i?b?", value.strip().lower())
+    if match is None or float(match[1]) <= 0:
+        raise click.BadParameter(f"{value!r} is no size; write 4GB or 500MB")
+    return int(float(match[1]) * _SIZES[match[2]])
 
 
 @click.command(context_settings=_PASS_ON)
-@click.option("--budget", type=Seconds(), help="Time for all trials, such as 60s or 5m (default: no limit).")
+@click.option(
+    "--budget", metavar="TIME", callback=seconds, help="Time for all trials, such as 60s or 5m (default: no limit)."
+)
 @click.option("--max-trials", type=click.IntRange(min=2), default=30, show_default=True, help="Runs, with the control.")
-@click.option("--memory", type=Bytes(), help="Memory for one trial, such as 4GB (default: what is free, shared).")
+@click.option(
+    "--memory", metavar="SIZE", callback=size, help="Memory for one trial, such as 4GB (default: what is free, shared)."
+)
 @click.option("--on", type=click.Choice(["local", "ray"]), default="local", show_default=True, help="Where trials run.")
 @click.option("-m", "module", is_flag=True, help="PROGRAM is a module name, as for `python -m`.")
 @click.option("--json", "json_path", type=click.Path(dir_okay=False), help="Also write the verdict to this file.")

@@ -45,7 +45,9 @@ def usable(run: Run, original: Case) -> str:
     if status is Status.CRASHED and ended is not None and before is not None and ended.exception == before.exception:
         # The program itself ends like that.
         return ""
-    return f"the trial {'was' if status is Status.KILLED else ''} {status.value}: {run.result.message}".replace("  ", " ")
+    return f"the trial {'was' if status is Status.KILLED else ''} {status.value}: {run.result.message}".replace(
+        "  ", " "
+    )
 
 
 def judge(

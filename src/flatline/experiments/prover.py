@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from flatline.causes.base import Cause, Experiment, Found, Judgement, Outcome, Untested
+from flatline.causes.base import Cause, Decision, Experiment, Found, Judgement, Outcome, Untested
 from flatline.causes.case import Case
 from flatline.causes.decisions import decide_all
 from flatline.experiments.judging import Effect, judge, main_symptom, names, symptom_gone, usable
@@ -90,7 +90,7 @@ class Prover:
         survivors = []
         for name, decisions in decide_all(self._original, self._known)[0].items():
             found = sorted((d for d in decisions if isinstance(d, Found)), key=lambda d: (d.level.rank, -d.confidence))
-            alive = [*found, *(d for d in decisions if isinstance(d, Untested))]
+            alive: list[Decision] = [*found, *(d for d in decisions if isinstance(d, Untested))]
             if not alive:
                 continue
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -29,10 +30,10 @@ class RayRunner:
 
     def __init__(self, address: str | None = None) -> None:
         try:
-            import ray
+            ray: Any = importlib.import_module("ray")
         except ImportError as error:
             raise RayUnavailable("--on ray needs Ray: pip install 'flatline[ray]'") from error
-        self._ray: Any = ray
+        self._ray = ray
         self._ours = not ray.is_initialized()
         where = address or os.environ.get("RAY_ADDRESS") or "auto"
         if self._ours:

@@ -18,14 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import psutil
+import psutil  # type: ignore[import-untyped]
 
-import flatline
 from flatline.changes import Change
 from flatline.environment import Program, watched_environment
 from flatline.trial.isolate import COPY, OVERLAY
 
-_ROOT = str(Path(flatline.__file__).parent.parent)
+_ROOT = str(Path(__file__).parents[2])
 _START = "import sys; sys.path.insert(0, sys.argv.pop(1)); from flatline.trial.isolate import main; main(sys.argv[1])"
 _POLL_SECONDS = 0.02
 # Walking the process tree costs a millisecond or so; a trial cannot fill a machine's memory in this time.

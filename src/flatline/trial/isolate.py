@@ -6,6 +6,7 @@ library is imported: a trial must start fast.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -64,11 +65,9 @@ def _moved(part: str, folder: str, view: str) -> str:
 
 def _supervise(plan: dict[str, Any], read_only: list[str]) -> None:
     if plan["mode"] == OVERLAY:
-        try:
+        # Containers hide parts of /proc, and then no new one may be mounted: it shows the processes outside.
+        with contextlib.suppress(OSError):
             libc.mount("proc", "/proc", "proc", libc.NOSUID_NODEV | 0x8)
-        except OSError:
-            # Containers hide parts of /proc, and then no new one may be mounted: it shows the processes outside.
-            pass
     program = os.fork()
     if program == 0:
         try:
