@@ -97,7 +97,12 @@ def prove(
 
 
 def run_experiments(
-    store: Path, on: str, budget: float | None, max_trials: int, memory: int | None, quiet: bool
+    store: Path,
+    on: str = "local",
+    budget: float | None = None,
+    max_trials: int = 30,
+    memory: int | None = None,
+    quiet: bool = False,
 ) -> bool:
     """Makes the experiments on a recorded run. Whether they could be made; if not, the reason is shown."""
     from flatline.experiments.ray_runner import RayUnavailable

@@ -18,6 +18,7 @@ _PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 @click.option("-m", "module", is_flag=True, help="PROGRAM is a module name, as for `python -m`.")
 @click.option("--json", "json_path", type=click.Path(dir_okay=False), help="Also write the verdict to this file.")
 @click.option("--strict", is_flag=True, help="Exit with 10 when a cause is likely or proven.")
+@click.option("--prove", is_flag=True, help="Then prove it by experiment, as `flatline prove` does.")
 @click.option("--quiet", is_flag=True, help="No status line and no report; with --json, only the file.")
 @click.option("--runs", "folder", type=click.Path(file_okay=False), help="Folder for the record (default: .flatline).")
 @click.argument("program")
@@ -26,6 +27,7 @@ def run(
     module: bool,
     json_path: str | None,
     strict: bool,
+    prove: bool,
     quiet: bool,
     folder: str | None,
     program: str,
@@ -42,6 +44,10 @@ def run(
     store = new_store(folder)
     json_file = Path(json_path).absolute() if json_path is not None else None
     status = launch("module" if module else "script", program, arguments, store.absolute(), not quiet)
+    if prove:
+        from flatline.commands.prove import run_experiments
+
+        run_experiments(store.absolute(), quiet=quiet)
     verdict = show_verdict(store.absolute(), json_file, quiet)
     if strict and status == 0 and verdict is not None and verdict.faults:
         status = STRICT_STATUS

@@ -14,6 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from flatline.causes.base import catalogue
+from flatline.experiments.proof import CurveItem, ExperimentItem
+from flatline.report.sparkline import sparklines
 from flatline.verdict import CauseItem, Location, Verdict
 
 _STYLES = {"proven": "bold red", "likely": "bold red", "possible": "yellow"}
@@ -46,6 +48,11 @@ def show(verdict: Verdict, console: Console | None = None) -> None:
         parts.append(table)
     for untested in verdict.untested:
         parts.append(_line("untested", f"{untested.name}: {untested.reason}", "dim"))
+    if verdict.proof is not None:
+        parts += [Text(""), _line("experiments", verdict.proof.text)]
+        for trial in verdict.proof.trials:
+            if trial.status != "finished":
+                parts.append(_line("trial", f"{trial.asks} {trial.status}: {trial.message}", "yellow"))
     for failure in verdict.probe_failures:
         parts.append(_line("probe failed", failure, "yellow"))
     title, style = ("healthy", "green") if verdict.healthy else ("fault found", "red")
@@ -99,8 +106,39 @@ def _cause(cause: CauseItem, titles: dict[str, str]) -> list[RenderableType]:
             expected = Text(f"expected {item.expected}") if item.expected else Text("")
             table.add_row(Text(f"  {item.text}"), Text(item.measured), expected)
         parts.append(table)
+    if cause.experiment is not None:
+        parts += _experiment(cause.experiment)
     parts.append(_line("fix", cause.fix.text, "green"))
     return parts
+
+
+def _experiment(item: ExperimentItem) -> list[RenderableType]:
+    """What was asked, what came of it, and the two curves below each other."""
+    style = {"confirmed": "red", "refuted": "green"}.get(item.outcome, "yellow")
+    parts: list[RenderableType] = [_line("experiment", f"{item.asks} {item.outcome.capitalize()}: {item.text}", style)]
+    curves = [_values(curve) for curve in (item.control, item.trial)]
+    table = Table.grid(padding=(0, 2))
+    for label, values, drawn, measured, symptoms in zip(
+        ("control", "trial"),
+        curves,
+        sparklines(curves),
+        (item.control_measured, item.trial_measured),
+        (item.symptoms_in_control, item.symptoms_in_trial),
+    ):
+        if values:
+            ends = measured or f"{values[0]:.4g} to {values[-1]:.4g}"
+            seen = ", ".join(symptoms) or "no symptom"
+            table.add_row(Text(f"    {label}", style="dim"), Text(drawn, style="cyan"), Text(ends), Text(seen, "dim"))
+    parts.append(table)
+    if item.trial_runs > 1:
+        chance = f", p = {item.p_value:.2g}" if item.p_value is not None else ""
+        shown = f"symptom in {item.control_shown} of {item.control_runs} runs without the change, "
+        parts.append(Text(f"    {shown}in {item.trial_shown} of {item.trial_runs} with it{chance}", style="dim"))
+    return parts
+
+
+def _values(curve: CurveItem | None) -> list[float]:
+    return [float(value) for value in curve.values] if curve is not None else []
 
 
 def _source(location: Location) -> RenderableType:
