@@ -7,55 +7,117 @@ from typing import Any
 import torch
 
 from flatline.interventions.base import OWN_SEED, Intervention
+from flatline.interventions.formula import Formula
 from flatline.interventions.points import Points
+
+_WAYS = ("permute", "shape", "clamp", "normalise", "finite", "plant")
 
 
 class Targets(Intervention):
-    """Changes the target that a functional loss is called with.
+    """Changes the target that a loss is computed with.
 
-    Patch point: the functional losses of ``torch.nn.functional`` (the modules call them). Left as it is: what the
-    program itself does with its targets; losses that are written as a formula.
+    Patch points: the functional losses of ``torch.nn.functional`` (the modules call them); for a loss written as a
+    formula, the operations on its line (see :mod:`flatline.interventions.formula`). Left as it is: whatever else the
+    program does with its targets; the random numbers.
 
     Args:
         how: ``permute`` gives each sample the target of another one, in a new order at every call, so that nothing can
             be learned from them but how often each occurs; ``shape`` gives them the shape of the prediction where both
             have as many elements; ``clamp`` brings them into ``[low, high]``; ``normalise`` makes them sum to 1 along
-            dimension 1.
+            dimension 1; ``finite`` puts 0 for what is NaN or infinite; ``plant`` writes one positive into a target that
+            is 0 everywhere, and gives an element to a loss that has none.
+        low, high: the range of ``clamp``.
+        scale: what ``clamp`` divides by first.
+        line, file, shape: where a formula stands and the shape of its target.
     """
 
     name = "targets"
 
-    def __init__(self, how: str = "permute", low: float = 0.0, high: float = 1.0) -> None:
-        if how not in ("permute", "shape", "clamp", "normalise"):
+    def __init__(
+        self,
+        how: str = "permute",
+        low: float = 0.0,
+        high: float = 1.0,
+        scale: float = 1.0,
+        line: int = 0,
+        file: str = "",
+        shape: list[int] | None = None,
+    ) -> None:
+        if how not in _WAYS:
             raise TypeError(f"targets cannot be changed by {how!r}")
-        self._how, self._low, self._high = how, low, high
+        self._how, self._low, self._high, self._scale = how, low, high, scale
+        self._formula = Formula(line, file, shape or [])
         self._generator = torch._C.Generator().manual_seed(OWN_SEED)
+        self._output: torch.Tensor | None = None
+
+    def before_probes(self, points: Points) -> None:
+        self._points = points
+        if self._how == "plant":
+            points.on_result.append((self.name, self._seen))
 
     def after_probes(self, points: Points) -> None:
-        self._points = points
-        points.on_criterion.append((self.name, self._change))
+        points.on_criterion.append((self.name, self._criterion))
+        self._formula.install(self.name, points, lambda target: self._counted(target, None))
 
-    def _change(self, name: str, arguments: dict[str, Any]) -> None:
-        target = arguments.get("target")
-        if not isinstance(target, torch.Tensor) or target.dim() == 0:
+    def _seen(self, module: torch.nn.Module, result: Any) -> None:
+        first = result
+        while isinstance(first, (tuple, list)) and first:
+            first = first[0]
+        if isinstance(first, torch.Tensor) and first.requires_grad:
+            self._output = first
+
+    def _criterion(self, name: str, arguments: dict[str, Any]) -> None:
+        target, given = arguments.get("target"), arguments.get("input")
+        if not isinstance(target, torch.Tensor) or not isinstance(given, torch.Tensor):
             return
-        changed = self._changed(target, arguments.get("input"))
-        if changed is not target:
-            arguments["target"] = changed
-            self._points.acted(self.name)
+        if self._how == "plant" and given.numel() == 0 and self._output is not None:
+            self._give_element(arguments, given, target, self._output)
+        elif target.dim() > 0:
+            arguments["target"] = self._counted(target, given)
 
-    def _changed(self, target: torch.Tensor, given: Any) -> torch.Tensor:
+    def _counted(self, target: torch.Tensor, given: torch.Tensor | None) -> torch.Tensor:
+        changed = self._changed(target, given)
+        if changed is not target:
+            self._points.acted(self.name)
+        return changed
+
+    def _changed(self, target: torch.Tensor, given: torch.Tensor | None) -> torch.Tensor:
         if self._how == "permute":
             # A batch of one sequence is permuted along the sequence.
             dimension = 1 if target.shape[0] == 1 and target.dim() > 1 else 0
             order = torch.randperm(target.shape[dimension], generator=self._generator)
             return target.index_select(dimension, order.to(target.device))
         if self._how == "shape":
-            fits = isinstance(given, torch.Tensor) and given.shape != target.shape
-            return target.reshape(given.shape) if fits and given.numel() == target.numel() else target
+            fits = given is not None and given.shape != target.shape and given.numel() == target.numel()
+            return target.reshape(given.shape) if fits and given is not None else target
         if not target.is_floating_point():
             return target
+        if self._how == "finite":
+            return target if bool(torch.isfinite(target).all()) else torch.nan_to_num(target, 0.0, 0.0, 0.0)
         if self._how == "clamp":
-            return target.clamp(self._low, self._high)
+            return (target / self._scale).clamp(self._low, self._high)
+        if self._how == "plant":
+            if target.dim() < 2 or bool(target.any()):
+                return target
+            planted = target.clone()
+            planted.select(1, 0).fill_(1.0)
+            return planted
         positive = target.clamp(min=0)
         return positive / positive.sum(1 if target.dim() > 1 else 0, keepdim=True).clamp(min=1e-12)
+
+    def _give_element(
+        self, arguments: dict[str, Any], given: torch.Tensor, target: torch.Tensor, output: torch.Tensor
+    ) -> None:
+        """One row of the model's own output, and a target of 1 (of class 0) for it."""
+        shape = [size or 1 for size in given.shape]
+        count = 1
+        for size in shape:
+            count *= size
+        flat = output.reshape(-1)
+        if flat.numel() < count:
+            return
+        arguments["input"] = flat[:count].reshape(shape).to(given.dtype)
+        wanted = [size or 1 for size in target.shape]
+        whole = not target.is_floating_point()
+        arguments["target"] = torch.zeros(wanted, dtype=target.dtype) if whole else torch.full(wanted, 2.0)
+        self._points.acted(self.name)

@@ -1,0 +1,114 @@
+"""Other inputs for the model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from flatline.interventions.base import OWN_SEED, Intervention
+from flatline.interventions.points import PASS, Operation, Points
+
+_WAYS = ("noise", "finite", "column", "standardise")
+_COMPUTES = frozenset(
+    ["matmul", "__matmul__", "mm", "mv", "linear", "conv1d", "conv2d", "conv3d", "mul", "__mul__", "cdist"]
+)
+
+
+class Inputs(Intervention):
+    """Changes what the models are given.
+
+    Patch points: calls of top-level modules with parameters; in programs without modules, the operations in which a
+    tensor of data meets a weight. Left as it is: the targets, the data that the program keeps, the random numbers.
+
+    Args:
+        how: ``noise`` puts normal numbers of the same mean and deviation (for whole numbers: a draw with replacement
+            from the same tensor) in their place, new ones at every call; ``finite`` puts 0 for what is NaN or infinite;
+            ``column`` permutes one feature across the samples; ``standardise`` brings each feature to mean 0 and
+            deviation 1, measured on the first batch.
+        column: the feature, counted over all dimensions but the first.
+        columns: several features, permuted together.
+    """
+
+    name = "inputs"
+
+    def __init__(self, how: str = "noise", column: int = 0, columns: list[int] | None = None) -> None:
+        if how not in _WAYS:
+            raise TypeError(f"inputs cannot be changed by {how!r}")
+        self._how, self._columns = how, columns if columns is not None else [column]
+        self._generator = torch._C.Generator().manual_seed(OWN_SEED)
+        self._modules = False
+        self._scales: dict[tuple[int, ...], tuple[torch.Tensor, torch.Tensor]] = {}
+        self._last: list[tuple[torch.Tensor, int, torch.Tensor]] = []
+
+    def before_probes(self, points: Points) -> None:
+        self._points = points
+        points.on_call.append((self.name, self._called))
+
+    def after_probes(self, points: Points) -> None:
+        points.on_operation.append((self.name, self._computed))
+        points.on_backward.append((self.name, self._forget))
+
+    def _forget(self, loss: torch.Tensor) -> None:
+        self._last.clear()
+
+    def _called(self, module: torch.nn.Module, args: list[Any], kwargs: dict[str, Any]) -> None:
+        self._modules = True
+        args[:] = [self._changed(value) for value in args]
+        for key, value in kwargs.items():
+            kwargs[key] = self._changed(value)
+
+    def _computed(self, operation: Operation) -> Any:
+        if self._modules or operation.name not in _COMPUTES or not torch.is_grad_enabled():
+            return PASS
+        tensors = [v for v in operation.args if isinstance(v, torch.Tensor)]
+        if len(tensors) >= 2 and any(t.requires_grad and t.is_leaf for t in tensors):
+            if not any(t.requires_grad and not t.is_leaf for t in tensors):
+                operation.args = tuple(self._changed(v) for v in operation.args)
+        return PASS
+
+    def _changed(self, value: Any) -> Any:
+        if not isinstance(value, torch.Tensor) or value.requires_grad or value.dim() < 1 or value.numel() < 2:
+            return value
+        for before, version, after in self._last:
+            if before is value and version == value._version:
+                return after
+        with torch.no_grad():
+            after = getattr(self, f"_{self._how}")(value)
+        if after is not value:
+            self._points.acted(self.name)
+            self._last.append((value, value._version, after))
+        return after
+
+    def _noise(self, value: torch.Tensor) -> torch.Tensor:
+        if value.is_floating_point():
+            drawn = torch.randn(value.shape, generator=self._generator).to(value)
+            finite = value[torch.isfinite(value)]
+            return drawn * finite.std() + finite.mean() if finite.numel() > 1 else drawn
+        pick = torch.randint(0, value.numel(), (value.numel(),), generator=self._generator)
+        return value.reshape(-1)[pick.to(value.device)].reshape(value.shape)
+
+    def _finite(self, value: torch.Tensor) -> torch.Tensor:
+        if not value.is_floating_point() or bool(torch.isfinite(value).all()):
+            return value
+        return torch.nan_to_num(value, 0.0, 0.0, 0.0)
+
+    def _column(self, value: torch.Tensor) -> torch.Tensor:
+        flat = value.reshape(value.shape[0], -1).clone()
+        if max(self._columns) >= flat.shape[1]:
+            return value
+        order = torch.randperm(flat.shape[0], generator=self._generator).to(value.device)
+        flat[:, self._columns] = flat[order][:, self._columns]
+        return flat.reshape(value.shape)
+
+    def _standardise(self, value: torch.Tensor) -> torch.Tensor:
+        if not value.is_floating_point():
+            return value
+        key = tuple(value.shape[1:])
+        if key not in self._scales:
+            # A picture, or a sequence, is scaled as a whole; a row of a table by its columns.
+            over = 0 if value.dim() == 2 else tuple(range(value.dim()))
+            mean, spread = value.mean(over, keepdim=True), value.std(over, keepdim=True)
+            self._scales[key] = mean, spread.where(spread > 0, torch.ones_like(spread))
+        mean, spread = self._scales[key]
+        return (value - mean) / spread
