@@ -113,7 +113,8 @@ class Prover:
         """The control, the trials, and the untouched runs under the further seeds."""
         steps, seeds = self._steps(experiment), range(max(1, experiment.seeds))
         trials = [Wanted(experiment.asks, [*experiment.changes, *other_seed(k)], steps) for k in seeds]
-        chance = len(trials) > 1 and not any(c.name in _RANDOM for c in experiment.changes)
+        drawn = not experiment.changes or any(c.name in _RANDOM for c in experiment.changes)
+        chance = len(trials) > 1 and not drawn
         others = [Wanted(CONTROL, other_seed(k), steps) for k in seeds if k] if chance else []
         return Wanted(CONTROL, [], steps), trials, others
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import socket
 from collections.abc import Sequence
 from typing import Any
 
@@ -38,6 +39,7 @@ class RayRunner:
         where = address or os.environ.get("RAY_ADDRESS") or "auto"
         if self._ours:
             try:
+                _knock(where)
                 ray.init(address=where, log_to_driver=False, logging_level="error")
             except Exception as error:
                 raise RayUnavailable(
@@ -71,5 +73,18 @@ class RayRunner:
             self._ray.shutdown()
 
 
+def _knock(address: str) -> None:
+    """Ray itself tries for minutes to reach a cluster that is not there.
+
+    Raises:
+        OSError: nobody listens at ``host:port``.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+
+
 def _on_node(request: TrialRequest) -> TrialResult:
-    return run_trial(request)
+    result = run_trial(request)
+    result.node = str(importlib.import_module("ray").get_runtime_context().get_node_id())
+    return result

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -132,7 +132,8 @@ class Runs:
                 raise OutOfBudget(f"--budget {self._budget:.0f}s")
             limits = msgspec.structs.replace(limits, seconds=min(limits.seconds, left))
         requests = [
-            msgspec.structs.replace(self._template, changes=w.changes, steps=w.steps, limits=limits) for w in missing
+            msgspec.structs.replace(self._template, changes=_seeded(w.changes), steps=w.steps, limits=limits)
+            for w in missing
         ]
         self._audience.begins([w.asks for w in missing])
         results = self._runner.run(requests, lambda index, result: self._audience.ended(missing[index].asks, result))
@@ -175,9 +176,15 @@ def read_case(result: TrialResult) -> Case | None:
     return Case(recording, find_all(recording))
 
 
-SeedsOf = Callable[[int], list[Change]]
-
-
 def other_seed(offset: int) -> list[Change]:
     """The program under another seed; 0 is its own."""
-    return [Change("seed", {"offset": offset, "start": 0})] if offset else []
+    return [_seed(offset)] if offset else []
+
+
+def _seed(offset: int) -> Change:
+    return Change("seed", {"offset": offset, "start": 0})
+
+
+def _seeded(changes: list[Change]) -> list[Change]:
+    """Where the program sets no seed, all runs begin with the same one: what differs is then the change's doing."""
+    return changes if any(c.name == "seed" for c in changes) else [*changes, _seed(0)]

@@ -85,7 +85,10 @@ class Status(str, enum.Enum):
 
 
 class TrialResult(msgspec.Struct):
-    """How a trial ended, what it left behind as a record (a store, in bytes), and the end of what it printed."""
+    """How a trial ended, what it left behind as a record (a store, in bytes), and the end of what it printed.
+
+    ``isolation`` is how it was kept apart; ``node`` names the machine when it is one of a cluster.
+    """
 
     status: Status
     message: str = ""
@@ -94,6 +97,7 @@ class TrialResult(msgspec.Struct):
     record: bytes = b""
     output: str = ""
     isolation: str = ""
+    node: str = ""
 
 
 def run_trial(request: TrialRequest, stop: threading.Event | None = None) -> TrialResult:
