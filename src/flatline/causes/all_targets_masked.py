@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import ast
+import math
 
-from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import CLASSIFICATION, Case, number
+from flatline.causes.judging import contrast
 from flatline.causes.no_positive_targets import without_positives
+from flatline.changes import Change
 from flatline.observe.events import CriterionCall
 from flatline.record.reader import Line
 from flatline.record.source import SourceFile
@@ -88,6 +91,26 @@ class AllTargetsMasked(Cause):
             least = min(c.valid_targets / max(c.target.elements if c.target else 1, 1) for c in calls)
             return RuledOut(f"at least {least:.0%} of the targets of every measured batch count")
         return None
+
+    def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        if not isinstance(decision, Found):
+            return []
+        return [
+            Experiment(
+                "is the loss above 0 when the masked targets are let in?",
+                [Change("mask", {})],
+                contrast(
+                    "mask",
+                    _nothing_counts,
+                    _counts,
+                    "with the mask lifted the same rows give the loss that untrained outputs have",
+                    "with the mask lifted the loss is still 0",
+                    lambda control, trial: _nothing_counts(trial) and not _counts(control, trial),
+                    _first,
+                ),
+                steps=3,
+            )
+        ]
 
     def _formula(self, case: Case) -> Decision | None:
         """A loss of 0 out of log-probabilities that are all clearly below 0: every element was multiplied away."""
@@ -209,3 +232,30 @@ def factor_line(case: Case) -> Line | None:
 def _mask_like(statement: ast.stmt) -> bool:
     value = getattr(statement, "value", None)
     return value is not None and any(isinstance(n, ast.Compare) for n in ast.walk(value))
+
+
+def _nothing_counts(case: Case) -> bool:
+    """Whether what is optimised is 0 or NaN for want of a target, or a criterion of several is."""
+    first = [b.value for b in case.backwards[:3] if b.value is not None]
+    masked = [c for c in case.calls if c.valid_targets == 0]
+    return bool(masked) or (bool(first) and all(v == 0 or math.isnan(v) for v in first))
+
+
+def _counts(control: Case, trial: Case) -> bool:
+    """Untrained outputs of C classes lose about ln C for each target; twice that and half of it are allowed for."""
+    before = [c for c in control.calls if c.step == 0]
+    after = [c for c in trial.calls if c.step == 0]
+    lifted = [new for old, new in zip(before, after) if old.valid_targets == 0 and new.valid_targets > 0]
+    for call in lifted:
+        value = call.value if call.value is not None else call.result.mean if call.result is not None else math.nan
+        each = value / call.valid_targets if call.reduction == "sum" else value
+        if 0.5 * math.log(call.classes) < each < 2 * math.log(call.classes):
+            return True
+    first = [b.value for b in trial.backwards[:3] if b.value is not None]
+    return not lifted and bool(first) and all(math.isfinite(v) and v > 0 for v in first)
+
+
+def _first(case: Case) -> str:
+    counted = sum(max(c.valid_targets, 0) for c in case.calls if c.step == 0)
+    first = [number(b.value) for b in case.backwards[:1] if b.value is not None]
+    return f"loss at step 0: {first[0] if first else 'none'}" + (f", {counted} targets count" if counted else "")

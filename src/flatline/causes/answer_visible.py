@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import ast
+import math
 
 import numpy as np
 
-from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut, Untested
-from flatline.causes.case import Case
+from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut, Untested
+from flatline.causes.case import CLASSIFICATION, Case
 from flatline.causes.constant_targets import target_line
 from flatline.causes.inputs import input_lines, model_argument
+from flatline.causes.judging import contrast, formula, last
+from flatline.changes import Change
 from flatline.observe.events import Visible
 from flatline.record.copying import Copies, Overlap, copies, overlap
 from flatline.record.kept import sliding, tables
@@ -58,6 +61,25 @@ class AnswerVisible(Cause):
 
     def decide(self, case: Case) -> Decision | None:
         return self._tokens(case) or self._window(case) or self._split(case)
+
+    def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        if not isinstance(decision, Found):
+            return []
+        return [
+            Experiment(
+                "does the loss fall on random data, which nobody can predict?",
+                [Change("tokens", formula(case))],
+                contrast(
+                    "tokens",
+                    lambda control: math.isfinite(last(control)),
+                    lambda control, trial: last(trial) < 0.5 * _unpredictable(control),
+                    "the loss falls on random data that are new at every step: the model is shown what it is asked",
+                    "random data are not predicted: the model does not see the answer",
+                    lambda control, trial: last(trial) > 0.9 * _unpredictable(control) > last(control),
+                ),
+                steps=case.recording.steps,
+            )
+        ]
 
     def _tokens(self, case: Case) -> Decision | None:
         looks = case.recording.all(Visible)
@@ -214,3 +236,10 @@ def split_line(case: Case, found: Overlap) -> Line | None:
     lines = made_at(recording, here, argument)
     cut = [line for line in lines if "split" in line.source or ":" in line.source.partition("[")[2]]
     return (cut or lines or [here])[0]
+
+
+def _unpredictable(case: Case) -> float:
+    """The loss of the best guess at random data: ln of the number of tokens, or the variance of the numbers."""
+    if len(case.label_counts) > 1 and case.main_call is not None and case.main_call.name in CLASSIFICATION:
+        return math.log(len(case.label_counts))
+    return case.chance.value if case.chance is not None else 0.0

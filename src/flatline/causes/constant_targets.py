@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import math
 
-from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import BINARY, CLASSIFICATION, REGRESSION, Case, number
+from flatline.causes.judging import contrast, last, loss
+from flatline.changes import Change
 from flatline.observe.events import CriterionCall
 from flatline.record.provenance import origin_line
 from flatline.record.reader import Line
@@ -74,6 +76,25 @@ class ConstantTargets(Cause):
             return ordered
         return RuledOut(f"the targets take {len(values)} values over the {samples} measured")
 
+    def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        if not isinstance(decision, Found) or len(case.label_counts) > 1:
+            return []
+        return [
+            Experiment(
+                "does the loss fall as far when the inputs are noise?",
+                [Change("inputs", {"how": "noise"})],
+                contrast(
+                    "inputs",
+                    lambda control: _fallen(control) and len(control.label_counts) == 1,
+                    lambda control, trial: _fallen(trial) and len(trial.label_counts) == 1,
+                    "with noise for inputs the loss falls as far: the targets alone are learned",
+                    "with noise for inputs the loss does not fall: the inputs are used",
+                    lambda control, trial: last(trial) > 0.5 * float(loss(trial)[0]),
+                ),
+                steps=case.recording.steps,
+            )
+        ]
+
     def _constant(self, case: Case, value: str, samples: int) -> Decision:
         return Found(
             Level.LIKELY,
@@ -123,3 +144,9 @@ def target_line(case: Case) -> Line | None:
         return line
     name = main.names[1] if len(main.names) > 1 and main.names[1] else argument_name(case.recording, line, 1)
     return origin_line(case.recording, line, name) or line
+
+
+def _fallen(case: Case) -> bool:
+    """Targets that vary leave noise no better than their own entropy or variance; a tenth of the start is below that."""
+    values = loss(case)
+    return len(values) > 1 and abs(last(case)) < 0.1 * abs(float(values[0]))

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case, number
+from flatline.causes.judging import contrast
+from flatline.changes import Change
 from flatline.observe.events import CriterionCall
 from flatline.record.reader import Line
 from flatline.record.source import SourceFile
@@ -89,6 +91,29 @@ class CtcImpossibleAlignment(Cause):
             "and leave out texts that are too long for their input.",
         )
 
+    def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        if not isinstance(decision, Found):
+            return []
+        hidden = any(c.options.get("zero_infinity") for c in case.calls_named("ctc_loss"))
+        return [
+            Experiment(
+                "is the loss of these batches infinite when that is not hidden?"
+                if hidden
+                else "is the loss finite when infinite losses count as 0?",
+                [Change("option", {"key": "zero_infinity", "value": not hidden})],
+                contrast(
+                    "option",
+                    lambda control: _infinite(control) != hidden,
+                    lambda control, trial: _infinite(trial) == hidden,
+                    "only what zero_infinity does makes the difference: these texts do not fit into their time steps",
+                    "zero_infinity makes no difference: every text fits",
+                    lambda control, trial: _infinite(trial) != hidden,
+                    lambda some: f"first losses {', '.join(str(c.value) for c in some.calls_named('ctc_loss')[:3])}",
+                ),
+                steps=10,
+            )
+        ]
+
     @staticmethod
     def _count(case: Case, call: CriterionCall, count: _Count) -> None:
         steps, labels = call.options.get("input_lengths"), call.options.get("target_lengths")
@@ -134,3 +159,7 @@ def _texts(
         return [row[:length] for row, length in zip(target, lengths)]
     ends = np.cumsum(lengths)
     return [target[end - length : end] for end, length in zip(ends, lengths) if end <= len(target)]
+
+
+def _infinite(case: Case) -> bool:
+    return any(c.value is not None and np.isinf(c.value) for c in case.calls_named("ctc_loss"))

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from flatline.causes.activations import activation_line
-from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case, number
 from flatline.causes.initialization import bias_line, random_weight_line
+from flatline.causes.judging import clearly_lower, contrast
 from flatline.causes.learning_rate_too_high import UPDATE_RATIO
+from flatline.changes import Change
 from flatline.observe.events import Activation, Backward, Forward
 from flatline.record.reader import Line
 
@@ -78,6 +80,30 @@ class DeadRelu(Cause):
             else "Start biases at 0 and weights from the default initialisation, and centre the inputs; or use LeakyReLU.",
         )
 
+    def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        if not isinstance(decision, Found):
+            return []
+        return [
+            Experiment(
+                asks,
+                [change],
+                contrast(
+                    change.name,
+                    _has_dead,
+                    lambda control, trial: not _has_dead(trial) and clearly_lower(control, trial),
+                    "with the ReLU alive the same training brings the loss down",
+                ),
+                steps=case.recording.steps,
+            )
+            for asks, change in (
+                (
+                    "does the loss fall with LeakyReLU in place of ReLU?",
+                    Change("operation", {"names": ["relu", "relu_"], "by": "leaky_relu"}),
+                ),
+                ("does the loss fall from the default initialisation?", Change("initialisation", {})),
+            )
+        ]
+
     @staticmethod
     def _dead(backwards: list[Backward]) -> tuple[int, Activation, int] | None:
         """The ReLU nearest the loss that is 0 throughout from some step to the end, and that step."""
@@ -133,3 +159,8 @@ class DeadRelu(Cause):
             if written is not None:
                 return written
         return activation_line(case, "relu", place)
+
+
+def _has_dead(case: Case) -> bool:
+    backwards = [b for b in case.backwards if any(a.kind == "relu" for a in b.activations)]
+    return len(backwards) >= FEWEST and DeadRelu._dead(backwards) is not None

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import math
+
 from flatline.causes.activations import activation_line
-from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case, number
+from flatline.causes.judging import at, contrast, last, named
+from flatline.changes import Change
 from flatline.observe.events import Backward
 
 # 1 / (1 + 1/e), with room for the rounding of float32.
@@ -73,6 +77,27 @@ class DoubleSigmoid(Cause):
             )
         return None
 
+    def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        if not isinstance(decision, Found):
+            return []
+        functional = bool(case.calls_named("binary_cross_entropy_with_logits"))
+        change = Change("operation", {"names": ["sigmoid"], "by": "identity", **at(named(decision))})
+        if functional:
+            change = Change("output", {"how": "remove", "kinds": ["sigmoid", "softmax", "hardsigmoid"]})
+        return [
+            Experiment(
+                "does the loss go below the floor when one of the two sigmoids is left out?",
+                [change],
+                contrast(
+                    change.name,
+                    lambda control: last(control) >= 0.98 * _floor(control),
+                    lambda control, trial: last(trial) < 0.95 * _floor(control),
+                    "with one sigmoid the loss goes below what two allow",
+                ),
+                steps=case.recording.steps,
+            )
+        ]
+
     @staticmethod
     def _found(case: Case, kind: str, place: int | None, evidence: list[Evidence]) -> Found:
         return Found(
@@ -94,3 +119,10 @@ def _confined(backward: Backward) -> bool:
         and last[0].minimum >= 0.5
         and last[0].maximum <= SIGMOID_OF_ONE
     )
+
+
+def _floor(case: Case) -> float:
+    """The least loss that a probability allows as a logit: 0.313 for a positive, 0.693 for a negative."""
+    means = [c.target.mean for c in case.calls if c.target is not None and math.isfinite(c.target.mean)]
+    positive = sum(means) / len(means) if means else 0.0
+    return positive * math.log(1 + math.exp(-1)) + (1 - positive) * math.log(2)

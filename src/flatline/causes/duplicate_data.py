@@ -3,9 +3,13 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
-from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+import numpy as np
+
+from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case
 from flatline.causes.inputs import input_lines, model_argument
+from flatline.causes.judging import contrast, loss
+from flatline.changes import Change
 from flatline.observe.events import Forward
 from flatline.record.kept import continuous, keys
 from flatline.record.provenance import made_at
@@ -91,6 +95,25 @@ class DuplicateData(Cause):
             "and the first numbers of the first samples.",
         )
 
+    def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        if not isinstance(decision, Found) or not case.recording.all(Forward):
+            return []
+        return [
+            Experiment(
+                "is the loss curve the same on the distinct rows alone?",
+                [Change("inputs", {"how": "unique"})],
+                contrast(
+                    "inputs",
+                    lambda control: isinstance(self.decide(control), Found),
+                    _same_curve,
+                    "each batch without its copies gives the same curve: the copies teach nothing",
+                    "each batch without its copies gives another curve",
+                    lambda control, trial: not _same_curve(control, trial),
+                ),
+                steps=case.recording.steps,
+            )
+        ]
+
 
 def repeats(case: Case) -> Repeats | None:
     """Counts equal rows of training; None without rows of inputs."""
@@ -154,3 +177,11 @@ def _seeded(case: Case) -> Line | None:
                 if call.args and (looped or source.loops_around(call.lineno)):
                     return source.line(call.lineno)
     return None
+
+
+def _same_curve(control: Case, trial: Case) -> bool:
+    """On average within a tenth of the first loss: how often a row is repeated varies a little between batches."""
+    one, other = loss(control), loss(trial)
+    if len(one) < 2 or len(one) != len(other) or not np.all(np.isfinite(other)):
+        return False
+    return float(np.abs(one - other).mean()) < 0.1 * abs(float(one[0]))

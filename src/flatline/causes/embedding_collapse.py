@@ -4,9 +4,11 @@ import math
 
 import numpy as np
 
-from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case, number
 from flatline.causes.inactive_margin import MARGINS, hinge_of
+from flatline.causes.judging import contrast, last
+from flatline.changes import Change
 from flatline.observe.events import CriterionCall, Sample
 from flatline.record.reader import Floats
 
@@ -62,6 +64,25 @@ class EmbeddingCollapse(Cause):
         if case.curve is None or len(case.curve) < FEWEST or not case.moves:
             return None
         return self._latent(case) or self._at_margin(case) or self._same_direction(case)
+
+    def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        if not isinstance(decision, Found):
+            return []
+        return [
+            Experiment(
+                "does the loss fall as far when each sample is paired with another's?",
+                [Change("targets", {"how": "permute"})],
+                contrast(
+                    "targets",
+                    lambda control: control.improves,
+                    lambda control, trial: trial.improves and _as_far(control, trial),
+                    "with the pairs torn apart the loss falls as far: it is brought down by making all codes alike",
+                    "with the pairs torn apart the loss does not fall so far: it measures the pairs",
+                    lambda control, trial: not _as_far(control, trial),
+                ),
+                steps=case.recording.steps,
+            )
+        ]
 
     @staticmethod
     def _latent(case: Case) -> Decision | None:
@@ -208,3 +229,9 @@ def _similarity(output: Floats) -> float:
     rows = output / np.maximum(np.linalg.norm(output, axis=1, keepdims=True), 1e-12)
     count = len(rows)
     return float((np.square(np.linalg.norm(rows.sum(0))) - count) / (count * (count - 1)))
+
+
+def _as_far(control: Case, trial: Case) -> bool:
+    """At least nine tenths of the way that the control's loss goes."""
+    start, end = control.first_value, last(control)
+    return start - last(trial) > 0.9 * (start - end)

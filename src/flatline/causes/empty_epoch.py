@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import ast
 
-from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case
+from flatline.causes.judging import contrast
+from flatline.changes import Change
 from flatline.observe.events import LoaderSeen, Printed
 from flatline.record.reader import Line
 from flatline.record.source import SourceFile, enclosing_calls
@@ -71,6 +73,33 @@ class EmptyEpoch(Cause):
             "epoch, or give the class an __iter__ that starts over.",
         )
 
+    def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        if not isinstance(decision, Found):
+            return []
+        return [
+            Experiment(
+                "do later epochs have batches when the iterator is made anew, and no incomplete batch is dropped?",
+                [Change("iterators", {})],
+                contrast(
+                    "iterators",
+                    lambda control: control.has("empty-epoch"),
+                    lambda control, trial: (
+                        not trial.has("empty-epoch")
+                        and (
+                            trial.recording.steps >= 1.5 * control.recording.steps
+                            or _batches(trial) > _batches(control)
+                        )
+                    ),
+                    "begun anew, the same iterator gives batches in every epoch",
+                    "epochs stay empty although the iterator is begun anew",
+                    lambda control, trial: (
+                        trial.has("empty-epoch") and trial.recording.steps == control.recording.steps
+                    ),
+                    lambda some: f"{some.recording.steps} optimizer steps",
+                ),
+            )
+        ]
+
     def _empty_loader(self, case: Case, loader: LoaderSeen | None) -> Found:
         recording = case.recording
         evidence = [Evidence("batches in one pass of the loader", "0", "at least 1")]
@@ -113,3 +142,7 @@ class EmptyEpoch(Cause):
         source = SourceFile(case.recording, line.file)
         statements = source.assignments(name)
         return source.line(statements[-1].lineno) if statements else None
+
+
+def _batches(case: Case) -> int:
+    return sum(ended.batches for ended in case.recording.epochs)

@@ -4,9 +4,11 @@ import math
 
 import numpy as np
 
-from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case, number
 from flatline.causes.initialization import random_weight_line
+from flatline.causes.judging import contrast, loss
+from flatline.changes import Change
 from flatline.observe.events import Signal
 from flatline.record.reader import Line
 
@@ -72,6 +74,26 @@ class ExplodingGradient(Cause):
             "Scale the initial weights by 1/sqrt(fan-in), or leave the default initialisation; clip the gradient norm.",
         )
 
+    def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        chance = self._chance(case)
+        if not isinstance(decision, Found) or chance is None:
+            return []
+        return [
+            Experiment(
+                "is the first loss near chance with the default initialisation?",
+                [Change("initialisation", {})],
+                contrast(
+                    "initialisation",
+                    lambda control: not _near(control, ERROR * chance),
+                    lambda control, trial: _near(trial, 3 * chance),
+                    "from weights of the usual size the first loss is near that of a constant prediction",
+                    "from weights of the usual size the first loss is as large",
+                    lambda control, trial: not _near(trial, 0.5 * float(loss(control)[0])),
+                ),
+                steps=5,
+            )
+        ]
+
     @staticmethod
     def _chance(case: Case) -> float | None:
         if case.chance is not None:
@@ -130,3 +152,8 @@ def _spread(values: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> float:
         return 0.0
     with np.errstate(all="ignore"):
         return float(np.mean(np.std(values.reshape(len(values), -1).astype(np.float64), axis=0)))
+
+
+def _near(case: Case, most: float) -> bool:
+    values = loss(case)
+    return len(values) > 0 and bool(values[0] <= most)

@@ -6,9 +6,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import BINARY, Case, number
 from flatline.causes.inputs import model_argument
+from flatline.causes.judging import contrast
+from flatline.changes import Change
 from flatline.observe.events import Backward, CriterionCall, Forward, LearningRate, StepCount
 from flatline.record.provenance import made_at
 from flatline.record.reader import Curve, Line
@@ -80,6 +82,38 @@ class GanImbalance(Cause):
         if len(shared) * 2 > len(d.owned) and g.owned - d.owned:
             return self._overlap(case, g, d, len(shared))
         return self._won(case, g, d)
+
+    def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        pair = adversaries(case)
+        if not isinstance(decision, Found) or pair is None:
+            return []
+        g, d = pair
+        bounds = [_BOUNDS[a.kind] for b in g.backwards[:1] for a in b.activations if a.kind in _BOUNDS]
+        if len(g.owned & d.owned) * 2 > len(d.owned):
+            asks, change = "is the discriminator balanced when only its own optimizer moves it?", "parameters"
+            made = Change(change, {"exclusive": True})
+        elif self._outside(case, g, d) is not None and bounds:
+            asks, change = "is neither network ahead with the real samples in the generator's range?", "inputs"
+            made = Change(change, {"how": "fit", "low": bounds[0][0], "high": bounds[0][1]})
+        else:
+            return []
+        return [
+            Experiment(
+                asks,
+                [made],
+                contrast(
+                    change,
+                    lambda control: isinstance(self.decide(control), Found),
+                    lambda control, trial: (
+                        adversaries(trial) is not None and not isinstance(self.decide(trial), Found)
+                        if change == "inputs"
+                        else _level(trial, d.optimizer) < 0.8 * _level(control, d.optimizer)
+                    ),
+                    "with that changed alone, the other network keeps up",
+                ),
+                steps=case.recording.steps,
+            )
+        ]
 
     @staticmethod
     def _overlap(case: Case, g: Side, d: Side, shared: int) -> Decision:
@@ -245,3 +279,11 @@ def _inner_loop(case: Case, line: Line | None) -> Line | None:
         callers = enclosing_calls(case.recording, line)
         line = callers[0] if callers else None
     return line
+
+
+def _level(case: Case, optimizer: int) -> float:
+    """Where the loss ends that the steps of an optimizer follow."""
+    pair = adversaries(case)
+    side = next((s for s in pair if s.optimizer == optimizer), None) if pair is not None else None
+    values = side.curve.values if side is not None and side.curve is not None else np.zeros(0)
+    return float(np.mean(values[-max(1, len(values) // 10) :])) if len(values) else math.nan

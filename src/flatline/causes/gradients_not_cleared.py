@@ -1,7 +1,11 @@
 from __future__ import annotations
 
-from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+import math
+
+from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case
+from flatline.causes.judging import clearly_lower, contrast
+from flatline.changes import Change
 from flatline.observe.events import Backward, StepCount, Update
 
 
@@ -61,3 +65,29 @@ class GradientsNotCleared(Cause):
             evidence,
             "Call optimizer.zero_grad() before loss.backward(), once for each step.",
         )
+
+    def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        if not isinstance(decision, Found):
+            return []
+        return [
+            Experiment(
+                "does the loss come down when gradients are cleared before each backward that follows a step?",
+                [Change("gradients", {"clear": True})],
+                contrast(
+                    "gradients",
+                    lambda control: control.accumulates,
+                    lambda control, trial: (
+                        not trial.accumulates
+                        and (clearly_lower(control, trial) or _longest(control) > 2 * _longest(trial) > 0)
+                    ),
+                    "with gradients cleared they stop growing, and the loss follows",
+                ),
+                steps=case.recording.steps,
+            )
+        ]
+
+
+def _longest(case: Case) -> float:
+    """The greatest norm of all gradients together in a measured step."""
+    lengths = [math.sqrt(sum(p.gradient**2 for p in u.parameters if p.has_gradient)) for u in case.updates]
+    return max((v for v in lengths if math.isfinite(v)), default=0.0)

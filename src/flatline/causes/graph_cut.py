@@ -1,7 +1,11 @@
 from __future__ import annotations
 
-from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
-from flatline.causes.case import Case
+import numpy as np
+
+from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
+from flatline.causes.case import Case, number
+from flatline.causes.judging import contrast, loss
+from flatline.changes import Change
 from flatline.observe.events import Cut, Forward
 from flatline.record.reader import Line
 
@@ -83,6 +87,27 @@ class GraphCut(Cause):
             "the optimizer if it was meant to be frozen.",
         )
 
+    def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        if not isinstance(decision, Found) or not case.recording.optimizers:
+            return []
+        return [
+            Experiment(
+                "does the loss depend on the weights that no gradient reaches?",
+                [Change("weights", {})],
+                contrast(
+                    "weights",
+                    _some_unreached,
+                    _differs_from_second,
+                    "noise on the weights that no backward reaches changes the loss: it depends on them, "
+                    "and the graph is cut between",
+                    "noise on the weights that no backward reaches leaves the loss as it is: it does not depend on them",
+                    lambda control, trial: len(loss(trial)) > 1 and np.array_equal(loss(trial), loss(control)),
+                    lambda some: f"first losses {', '.join(number(float(v)) for v in loss(some)[:3])}",
+                ),
+                steps=5,
+            )
+        ]
+
     @staticmethod
     def _cut_above(case: Case, lost: set[int]) -> Cut | None:
         """The last cut that every lost parameter stands above; else the one above most of them."""
@@ -128,3 +153,15 @@ class GraphCut(Cause):
                     if not text.startswith(("torch.", "data.", "self.data.")) and "utils" not in text:
                         return source.line(node.lineno)
         return None
+
+
+def _some_unreached(case: Case) -> bool:
+    return any(b.unreached or not b.requires_grad or not b.reached for b in case.backwards)
+
+
+def _differs_from_second(control: Case, trial: Case) -> bool:
+    """The first loss is the same, bit for bit; the second differs by more than rounding of float32."""
+    one, other = loss(control)[:5], loss(trial)[:5]
+    if len(one) < 2 or len(one) != len(other) or one[0] != other[0]:
+        return False
+    return bool(np.any(np.abs(other[1:] - one[1:]) > 1e-4 * np.maximum(np.abs(one[1:]), 1e-12)))

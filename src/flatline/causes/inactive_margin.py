@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import math
 
-from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case
+from flatline.causes.judging import contrast, loss
+from flatline.changes import Change
 from flatline.observe.events import Activation, Backward
 from flatline.record.reader import Line
 
@@ -96,6 +98,32 @@ class InactiveMargin(Cause):
             evidence,
             "All pairs keep the margin by now: if retrieval on held-out data is poor, mine harder negatives.",
         )
+
+    def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        if not isinstance(decision, Found):
+            return []
+        functional = case.main_call is not None and case.main_call.name in MARGINS
+        # Greater than any distance that was seen: every pair is then under the hinge.
+        seen = [abs(a.minimum) + abs(a.maximum) for b, a in ((b, hinge_of(b)) for b in case.backwards) if a is not None]
+        margin = 1000.0 + 10 * max((v for v in seen if math.isfinite(v)), default=0.0)
+        change = Change("operation", {"names": ["relu", "clamp", "clamp_min"], "by": "shift", "amount": margin})
+        if functional:
+            change = Change("option", {"key": "margin", "value": margin})
+        return [
+            Experiment(
+                "is the loss above 0, and do the weights move, with a larger margin?",
+                [change],
+                contrast(
+                    change.name,
+                    lambda control: bool((loss(control)[:5] == 0).all()),
+                    lambda control, trial: bool((loss(trial)[:5] > 0).all()) and trial.moves,
+                    "with a larger margin the same pairs give a loss and move the weights: the pairs were too easy for it",
+                    "with a larger margin the loss is 0 as well",
+                    lambda control, trial: bool((loss(trial) == 0).all()),
+                ),
+                steps=5,
+            )
+        ]
 
     @staticmethod
     def _terms(case: Case, seen: list[tuple[Backward, Activation]]) -> int:

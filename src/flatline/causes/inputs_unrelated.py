@@ -5,10 +5,12 @@ from collections import Counter
 
 import numpy as np
 
-from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case, number
 from flatline.causes.constant_targets import target_line
 from flatline.causes.inputs import assembled_line, input_line, input_lines, model_argument
+from flatline.causes.judging import contrast, formula, same_course
+from flatline.changes import Change
 from flatline.observe.events import EpochStarted, Forward, HalfOverflow, LoaderSeen
 from flatline.record.association import features, relation
 from flatline.record.kept import FEWEST_ROWS, keys, label, sliding
@@ -72,6 +74,23 @@ class InputsUnrelated(Cause):
             if decision is not None:
                 return decision
         return None
+
+    def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        if not isinstance(decision, Found):
+            return []
+        return [
+            Experiment(
+                "is the loss the same when each sample gets the target of another?",
+                [Change("targets", {"how": "shuffle", **formula(case)})],
+                contrast(
+                    "targets",
+                    lambda control: control.chance is not None and control.moves and control.stuck,
+                    same_course,
+                    "with targets of other samples the loss takes the same course: these inputs tell nothing of them",
+                ),
+                steps=case.recording.steps,
+            )
+        ]
 
     def _constant(self, case: Case) -> Decision | None:
         """Every row that a model was given is the same, and the targets are not."""

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
 
-from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Judgement, Level, Outcome, RuledOut
 from flatline.causes.case import CLASSIFICATION, Case, number
 from flatline.causes.initialization import constant_weight_line, parts_line, random_weight_line
+from flatline.causes.judging import ends, last
 from flatline.observe.events import CriterionCall
+from flatline.record.kept import tables
 from flatline.record.reader import Line
 
 # The loss no longer falls: between the third and the last quarter of the run by less than a twentieth, the usual
@@ -107,6 +110,18 @@ class InsufficientCapacity(Cause):
             "Add a hidden layer with an activation." if linear else "Widen the narrowest layer.",
         )
 
+    def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        if not isinstance(decision, Found):
+            return []
+        return [
+            Experiment(
+                "does a wider network do better on the same rows, on rows that it did not train on?",
+                [],
+                _against_reference,
+                steps=case.recording.steps,
+            )
+        ]
+
     @staticmethod
     def _linear(case: Case) -> bool:
         """No activation before the output's own, in any measured step; so no hidden layer."""
@@ -165,3 +180,59 @@ class InsufficientCapacity(Cause):
         return (
             parts_line(case, "Linear") or random_weight_line(case) or constant_weight_line(case) or case.criterion_line
         )
+
+
+# Half of the rows are held out: with fewer the held-out loss itself is noise.
+FEWEST_ROWS = 64
+
+
+def _against_reference(control: Case, trials: list[Case]) -> Judgement:
+    reached = reference_loss(control)
+    if reached is None or not math.isfinite(last(control)):
+        return Judgement(Outcome.UNDECIDED, "too few rows were kept to train another network on")
+    numbers = ends(control), f"held-out loss of 2 x 64 units on the same rows: {reached:.4g}"
+    if reached < 0.8 * last(control):
+        return Judgement(Outcome.CONFIRMED, "a wider network does far better on the same rows", *numbers)
+    if reached > last(control):
+        return Judgement(Outcome.REFUTED, "a wider network does no better on the same rows", *numbers)
+    return Judgement(Outcome.UNDECIDED, "a wider network does a little better", *numbers)
+
+
+def reference_loss(case: Case) -> float | None:
+    """The loss of a network of 2 x 64 units, trained on half of the kept rows, on the other half; None for too few."""
+    import torch
+
+    for table in tables(case.recording):
+        x = torch.tensor(np.asarray(table.x, dtype=np.float32)).reshape(len(table.x), -1)
+        if len(x) < FEWEST_ROWS:
+            continue
+        x = (x - x.mean(0)) / x.std(0).clamp_min(1e-6)
+        labels = table.classes is not None
+        names, codes = np.unique(table.y, return_inverse=True)
+        y = torch.tensor(codes) if labels else torch.tensor(np.asarray(table.y, dtype=np.float32)).reshape(len(x), -1)
+        draws = torch.Generator().manual_seed(0)
+        order = torch.randperm(len(x), generator=draws)
+        fit, test = order[: len(x) // 2], order[len(x) // 2 :]
+        outputs = len(names) if labels else y.shape[1]
+        sizes = [x.shape[1], 64, 64, outputs]
+        weights = [
+            (torch.randn(a, b, generator=draws) * (2 / a) ** 0.5).requires_grad_() for a, b in itertools.pairwise(sizes)
+        ]
+        biases = [torch.zeros(b, requires_grad=True) for b in sizes[1:]]
+        optimizer = torch.optim.Adam([*weights, *biases], lr=1e-2, weight_decay=1e-3)
+        criterion = torch.nn.functional.cross_entropy if labels else torch.nn.functional.mse_loss
+        best = math.inf
+        for step in range(300):
+            losses = []
+            for rows in (fit, test):
+                h = x[rows]
+                for i, (w, b) in enumerate(zip(weights, biases)):
+                    h = h @ w + b if i == len(weights) - 1 else torch.relu(h @ w + b)
+                losses.append(criterion(h, y[rows]))
+            if step % 20 == 0:
+                best = min(best, float(losses[1].detach()))
+            optimizer.zero_grad()
+            losses[0].backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+        return best
+    return None

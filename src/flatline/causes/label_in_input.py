@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case
 from flatline.causes.inputs import assembled_line
+from flatline.causes.judging import contrast, last
+from flatline.changes import Change
 from flatline.record.association import features, relation
 from flatline.record.kept import Table, sliding, tables
 from flatline.record.reader import Floats, Line
@@ -75,6 +77,29 @@ class LabelInInput(Cause):
             if leak is not None:
                 return self._found(case, leak)
         return RuledOut("no single input column gives the label away") if tried else None
+
+    def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        wide = [t for t in tables(case.recording) if t.x.shape[1] >= 2 and len(np.unique(t.y)) >= 2]
+        leak = next((found for t in wide if not sliding(t.x) and (found := copies(t)) is not None), None)
+        if not isinstance(decision, Found) or leak is None:
+            return []
+        return [
+            Experiment(
+                "does the loss return to that of the other columns when this one is permuted across the samples?",
+                [Change("inputs", {"how": "column", "columns": leak.columns})],
+                contrast(
+                    "inputs",
+                    lambda control: control.explained > 0.3,
+                    lambda control, trial: (
+                        control.explained - trial.explained > 0.2 and last(trial) > 1.5 * last(control)
+                    ),
+                    "with the column permuted the loss ends far higher: it was learned from this column",
+                    "with the column permuted the loss ends as low: the model does not need it",
+                    lambda control, trial: control.explained - trial.explained < 0.02,
+                ),
+                steps=case.recording.steps,
+            )
+        ]
 
     def _found(self, case: Case, leak: Leak) -> Decision | None:
         rest = without(leak.table, leak.columns)

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
 
-from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut, Untested
+from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut, Untested
 from flatline.causes.case import Case, number
+from flatline.causes.judging import clearly_lower, contrast, finite, last, loss
+from flatline.changes import Change
 from flatline.observe.events import LearningRate
 
 # A step that moves all weights by more than a tenth of their size leaves the region in which the gradient says
@@ -90,6 +93,30 @@ class LearningRateTooHigh(Cause):
         shown = f", updates are {number(ratio)} of the weights" if math.isfinite(ratio) else ""
         return RuledOut(f"the loss does not rise after the first updates{shown}")
 
+    def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        momenta = [m for r in case.recording.all(LearningRate) for m in r.momenta]
+        chance = case.chance.value if case.chance is not None else math.inf
+        if not isinstance(decision, Found) or max(momenta, default=0.0) > CUSTOMARY or case.first_value > 10 * chance:
+            # A momentum beyond the customary, and weights that are too large from the start, are cured by a lower rate
+            # as well: their own experiments tell.
+            return []
+        return [
+            Experiment(
+                f"does the loss still rise at {words} of the learning rate?",
+                [Change("learning-rate", {"factor": factor})],
+                contrast(
+                    "learning-rate",
+                    lambda control: not control.accumulates,
+                    functools.partial(_tamed, factor),
+                    f"at {words} of the rate, from the same weights and batches, the loss does not rise",
+                    f"at {words} of the rate the loss rises as before",
+                    functools.partial(_as_before, factor),
+                ),
+                steps=case.recording.steps,
+            )
+            for factor, words in ((0.1, "a tenth"), (0.01, "a hundredth"))
+        ]
+
     @staticmethod
     def _grew(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> bool:
         """Whether the loss had grown at least tenfold before it was no longer finite."""
@@ -110,3 +137,30 @@ class LearningRateTooHigh(Cause):
     def _rate(case: Case) -> float | None:
         rates = case.recording.all(LearningRate)
         return max(rates[0].rates) if rates and rates[0].rates else None
+
+
+# More than this is beyond the textbooks' momentum (Goodfellow and others, Deep Learning, 8.3.2).
+CUSTOMARY = 0.9
+
+
+def _tamed(factor: float, control: Case, trial: Case) -> bool:
+    """The first update is smaller by the factor, and the loss no longer does what it did."""
+    if not finite(trial) or not _scaled(factor, control, trial):
+        return False
+    values = loss(trial)
+    rises = float(values.max()) > 1.1 * float(values[0]) and trial.has("rising-loss")
+    if control.has("rising-loss", "non-finite-loss"):
+        return not rises and last(trial) <= float(values[0]) and clearly_lower(control, trial, 1.0)
+    return not rises and trial.improves and clearly_lower(control, trial)
+
+
+def _as_before(factor: float, control: Case, trial: Case) -> bool:
+    # Only at a hundredth: what a tenth does not cure may still be the rate.
+    return factor < 0.05 and _scaled(factor, control, trial) and trial.has("rising-loss", "non-finite-loss")
+
+
+def _scaled(factor: float, control: Case, trial: Case) -> bool:
+    if not control.update_ratios or not trial.update_ratios:
+        return True
+    # Weight decay and rounding leave the first update within a third of what the factor says.
+    return bool(0.66 * factor < trial.update_ratios[0] / max(control.update_ratios[0], 1e-30) < 1.5 * factor)

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import ast
+from typing import Any
 
-from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case, number
+from flatline.causes.judging import contrast
+from flatline.changes import Change
 from flatline.observe.events import LearningRate, Update
 from flatline.record.reader import Line
 from flatline.record.source import SourceFile, update_line
@@ -96,6 +99,31 @@ class LearningRateZero(Cause):
             "Print the learning rate at each step; step an epoch schedule once an epoch, and check gamma and divisions.",
         )
 
+    def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        if not isinstance(decision, Found) or not case.recording.optimizers:
+            return []
+        made = [float(o.options.get("lr", 1.0) or 0.0) for o in case.recording.optimizers.values()]
+        # 0 from the start: any usual rate moves the weights.
+        arguments: dict[str, Any] = {"constant": True, "stepped": True} if max(made) > 0 else {"value": 1e-2}
+        return [
+            Experiment(
+                "do the weights move when the rate stays what the optimizer was made with?"
+                if max(made) > 0
+                else "do the weights move at a rate of 0.01?",
+                [Change("learning-rate", arguments)],
+                contrast(
+                    "learning-rate",
+                    lambda control: _still(control) > 0.1,
+                    lambda control, trial: trial.stepped and bool(trial.updates) and _still(trial) == 0,
+                    "at a constant rate every step moves the weights: the rate alone kept them",
+                    "at a constant rate the weights do not move either",
+                    lambda control, trial: trial.stepped and _still(trial) == 1,
+                    lambda some: f"weights at rest in {_still(some):.0%} of the measured steps",
+                ),
+                steps=case.recording.steps,
+            )
+        ]
+
     @staticmethod
     def _stopped(case: Case, still: list[Update], first: int | None) -> bool:
         """Without a rate to read: whether the weights stopped for good, and not because they had arrived, nor between
@@ -156,3 +184,11 @@ def only_calls(case: Case, method: str, receiver: str) -> Line | None:
         if found and len(found) == len(calls):
             return source.line(found[0].lineno)
     return None
+
+
+def _still(case: Case) -> float:
+    """Share of the measured steps with a gradient that moved no weight; 1 when no step was taken."""
+    updates = [u for u in case.updates if any(p.has_gradient and p.gradient != 0 for p in u.parameters)]
+    if not updates:
+        return 1.0 if case.recording.backwards else 0.0
+    return sum(not any(p.moved for p in u.parameters) for u in updates) / len(updates)

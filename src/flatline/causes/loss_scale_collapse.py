@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import math
 
-from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case, number
+from flatline.causes.judging import contrast
 from flatline.causes.non_finite import bad_data, operation_line
-from flatline.observe.events import LossScale, Singular
+from flatline.changes import Change
+from flatline.observe.events import LossScale, Singular, StepCount
 
 # float16 holds up to 65504. A gradient that overflows only because of the scale is finite once the scale is 1; below
 # that the gradient itself is not finite, and halving goes on for ever.
@@ -109,6 +111,30 @@ class LossScaleCollapse(Cause):
             else "No scale helps: the gradient is not finite even unscaled. Turn the scaler off and use "
             "torch.autograd.set_detect_anomaly(True) to find the operation.",
         )
+
+    def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        if not isinstance(decision, Found):
+            return []
+        return [
+            Experiment(
+                "do the weights move in float32, without the gradient scaler?",
+                [Change("precision", {"dtype": "float32"})],
+                contrast(
+                    "precision",
+                    lambda control: not control.moves and bool(control.recording.all(LossScale)),
+                    lambda control, trial: (
+                        trial.stepped
+                        and (trial.moves or any(p.non_finite_weight for u in trial.updates for p in u.parameters))
+                    ),
+                    "without the scaler every step is taken (and shows whether the gradient is finite): "
+                    "the scaler alone left them out",
+                    "without the scaler the weights do not move either",
+                    lambda control, trial: trial.stepped and not trial.moves,
+                    lambda some: f"{sum(c.steps for c in some.recording.all(StepCount)[-1:])} optimizer steps",
+                ),
+                steps=case.recording.steps or 20,
+            )
+        ]
 
     @staticmethod
     def _names(case: Case, scale: LossScale) -> str:

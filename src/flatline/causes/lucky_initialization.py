@@ -5,8 +5,10 @@ import math
 
 import numpy as np
 
-from flatline.causes.base import Cause, Decision, Evidence, Expected, Found, Level, RuledOut
+from flatline.causes.base import Cause, Decision, Evidence, Expected, Experiment, Found, Level, RuledOut
 from flatline.causes.case import CLASSIFICATION, PRINTS_AS_ZERO, Case, number
+from flatline.causes.judging import contrast, loss
+from flatline.changes import Change
 from flatline.observe.events import ModelSeen, ParametersWritten
 from flatline.record.chance import is_squared_error
 from flatline.record.reader import Line
@@ -84,6 +86,27 @@ class LuckyInitialization(Cause):
             "Random weights do not do this by luck: find where the weights are written or loaded before training.",
         )
 
+    def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        scale = case.chance.value if case.chance is not None else self._scale(case)
+        if not isinstance(decision, Found) or scale <= 0:
+            return []
+        return [
+            Experiment(
+                "is the first loss near chance when the weights are drawn anew?",
+                [Change("initialisation", {})],
+                contrast(
+                    "initialisation",
+                    lambda control: _first(control) < SHARE * scale,
+                    lambda control, trial: _first(trial) > 0.3 * scale,
+                    "with the weights drawn anew, on the same data, the first loss is that of an untrained model",
+                    "with the weights drawn anew the first loss is 0 as well: it is not the weights",
+                    lambda control, trial: _first(trial) < SHARE * scale,
+                    lambda some: f"first loss {number(_first(some))}",
+                ),
+                steps=3,
+            )
+        ]
+
     @staticmethod
     def _scale(case: Case) -> float:
         """Mean square (or absolute value) of the targets about their mean: what predicting the mean would cost."""
@@ -142,3 +165,8 @@ class LuckyInitialization(Cause):
             if copies:
                 return recording.line_at(line.file, copies[0].lineno)
         return recording.line(models[0].place) if models else line
+
+
+def _first(case: Case) -> float:
+    values = loss(case)
+    return abs(float(values[0])) if len(values) else math.nan

@@ -5,9 +5,11 @@ import math
 
 import numpy as np
 
-from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case, number
+from flatline.causes.judging import clearly_lower, contrast
 from flatline.causes.learning_rate_too_high import UPDATE_RATIO
+from flatline.changes import Change
 from flatline.observe.events import LearningRate
 from flatline.record.reader import Line
 from flatline.record.source import SourceFile
@@ -80,6 +82,26 @@ class MomentumTooHigh(Cause):
             ],
             "Use momentum 0.9, or divide the rate by as much as 1 - momentum is smaller than 0.1.",
         )
+
+    def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        if not isinstance(decision, Found) or not case.recording.optimizers:
+            return []
+        return [
+            Experiment(
+                f"does the loss fall at the same rate with momentum {momentum:g}?",
+                [Change("learning-rate", {"momentum": momentum})],
+                contrast(
+                    "learning-rate",
+                    lambda control: self._fails(control)[0],
+                    lambda control, trial: not self._fails(trial)[0] and clearly_lower(control, trial),
+                    f"at the same rate, with momentum {momentum:g}, the loss falls to far below",
+                    f"with momentum {momentum:g} the loss fails as before",
+                    lambda control, trial: trial.has("rising-loss", "non-finite-loss"),
+                ),
+                steps=case.recording.steps,
+            )
+            for momentum in (CUSTOMARY, 0.0)
+        ]
 
     def _momentum(self, case: Case) -> tuple[float | None, Line | None]:
         optimizer = case.optimizer

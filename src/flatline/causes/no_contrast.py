@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import ast
 
-from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case, number
 from flatline.causes.contrast import contrastive
+from flatline.causes.judging import contrast, loss
+from flatline.changes import Change
 from flatline.observe.events import CriterionCall, EpochStarted, Forward, LoaderSeen
 from flatline.record.provenance import made_at
 from flatline.record.reader import Line
@@ -68,6 +70,27 @@ class NoContrast(Cause):
                 "Use larger batches: with one sample the right answer is the only one.",
             )
         return self._group(case)
+
+    def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        if not isinstance(decision, Found):
+            return []
+        table = any(contrastive(case, c) for c in case.calls_named("cross_entropy"))
+        change = Change("output", {"how": "rival"}) if table else Change("mask", {})
+        return [
+            Experiment(
+                "is the loss other than 0 when each sample has something to be compared with?",
+                [change],
+                contrast(
+                    change.name,
+                    _zero,
+                    lambda control, trial: not _zero(trial) and trial.moves,
+                    "with one other to be compared with the loss is not 0, and the weights move",
+                    "with one other to be compared with the loss is 0 as well",
+                    lambda control, trial: _zero(trial),
+                ),
+                steps=5,
+            )
+        ]
 
     def _group(self, case: Case) -> Decision | None:
         """Advantages: a product whose factor is what its group's mean leaves."""
@@ -148,3 +171,8 @@ def _subtracts_mean(statement: ast.stmt) -> bool:
             if isinstance(right, ast.Name) and any(w in right.id.lower() for w in ("mean", "baseline", "mu", "avg")):
                 return True
     return False
+
+
+def _zero(case: Case) -> bool:
+    values = loss(case)
+    return len(values) > 0 and bool((values == 0).mean() >= SHARE)

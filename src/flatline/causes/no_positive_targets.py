@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import ast
+import math
 
-from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case, number
 from flatline.causes.constant_targets import target_line
+from flatline.causes.judging import contrast, formula
+from flatline.changes import Change
 from flatline.observe.events import CriterionCall
 from flatline.record.provenance import made_at
 from flatline.record.reader import Line
@@ -68,6 +71,26 @@ class NoPositiveTargets(Cause):
             total = sum(len(calls) for calls in series.values())
             return RuledOut(f"only {partly} of {total} measured calls of a loss were without targets")
         return None
+
+    def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        if not isinstance(decision, Found):
+            return []
+        return [
+            Experiment(
+                "is the loss above 0 when one positive target is planted?",
+                [Change("targets", {"how": "plant", **formula(case)})],
+                contrast(
+                    "targets",
+                    lambda control: _least(control) == 0,
+                    lambda control, trial: _least(trial) > 0,
+                    "one planted target, and that part of the loss is above 0: only the targets are missing",
+                    "with a target planted that part of the loss is still 0",
+                    lambda control, trial: _least(trial) == 0,
+                    lambda some: f"least value of a loss at step 0: {number(_least(some))}",
+                ),
+                steps=3,
+            )
+        ]
 
     def _empty(self, case: Case, calls: list[CriterionCall]) -> Found:
         first = calls[0]
@@ -214,3 +237,10 @@ def _index(node: ast.expr) -> str | None:
     if isinstance(node, ast.Subscript) and isinstance(node.slice, (ast.Name, ast.Attribute)):
         return ast.unparse(node.slice)
     return None
+
+
+def _least(case: Case) -> float:
+    """The smallest value that a loss has before any update."""
+    values = [c.value for c in case.calls if c.step == 0 and c.value is not None]
+    values += [b.value for b in case.backwards if b.step == 0 and b.value is not None]
+    return min(values, default=math.nan)

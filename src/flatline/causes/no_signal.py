@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import math
 
-from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut, Untested
+from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut, Untested
 from flatline.causes.case import Case, number
 from flatline.causes.constant_targets import target_line
+from flatline.causes.judging import contrast, formula, last, same_course
+from flatline.changes import Change
 
 # As in too-few-steps: no first-order method gets anywhere in so few.
 FEW_STEPS = 10
@@ -88,3 +90,22 @@ class NoSignal(Cause):
             ],
             "No training can do better than chance on these labels: check how they were made and joined to the inputs.",
         )
+
+    def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        if not isinstance(decision, Found) or case.association is None or case.association.found or not case.moves:
+            return []
+        return [
+            Experiment(
+                "is the loss the same when each sample gets the label of another?",
+                [Change("targets", {"how": "shuffle", **formula(case)})],
+                contrast(
+                    "targets",
+                    lambda control: control.chance is not None and control.moves,
+                    same_course,
+                    "with permuted labels the loss takes the same course: the labels tell nothing of the inputs",
+                    "the true labels are learned better than permuted ones",
+                    lambda control, trial: last(control) < 0.8 * last(trial) and control.held_out_explained > 0.1,
+                ),
+                steps=case.recording.steps,
+            )
+        ]

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
-from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case, number
+from flatline.causes.judging import contrast, finite, formula
 from flatline.causes.non_finite import bad_data, first_bad_step
+from flatline.changes import Change
 from flatline.observe.events import Forward
 
 
@@ -67,3 +69,25 @@ class NonFiniteData(Cause):
             "Fill or drop these values where the data are made: look for empty cells, a division by 0 (a constant "
             "feature, a zero range, norm or count) or the logarithm of 0 or less.",
         )
+
+    def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        bad = bad_data(case)
+        if not isinstance(decision, Found) or bad is None:
+            return []
+        changes = [Change("inputs", {"how": "finite"}), Change("targets", {"how": "finite", **formula(case)})]
+        change = "inputs" if bad.role == "input" else "targets"
+        return [
+            Experiment(
+                "is the loss finite when 0 stands for each number of the data that is not finite?",
+                changes,
+                contrast(
+                    change,
+                    lambda control: first_bad_step(control) is not None,
+                    lambda control, trial: finite(trial) and first_bad_step(trial) is None,
+                    "with 0 in place of the bad numbers, and nothing else changed, every loss is finite",
+                    "with 0 in place of the bad numbers the loss is not finite either",
+                    lambda control, trial: first_bad_step(trial) == first_bad_step(control),
+                ),
+                steps=case.recording.steps,
+            )
+        ]

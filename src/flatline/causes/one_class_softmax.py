@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 from flatline.causes.activations import activation_line
-from flatline.causes.base import Cause, Decision, Evidence, Expected, Found, Level, RuledOut
+from flatline.causes.base import Cause, Decision, Evidence, Expected, Experiment, Found, Level, RuledOut
 from flatline.causes.case import CLASSIFICATION, Case, number
 from flatline.causes.contrast import contrastive
+from flatline.causes.judging import contrast, loss
+from flatline.changes import Change
 
 
 class OneClassSoftmax(Cause):
@@ -56,6 +58,30 @@ class OneClassSoftmax(Cause):
             return RuledOut(f"the cross entropy sees {calls[0].classes} classes")
         return None
 
+    def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        if not isinstance(decision, Found):
+            return []
+        functional = any(c.classes == 1 for c in case.calls)
+        random = Change("output", {"how": "random"})
+        if not functional:
+            random = Change("operation", {"names": ["softmax", "log_softmax"], "by": "random"})
+        changes = [random, Change("targets", {"how": "permute"})] if functional else [random]
+        return [
+            Experiment(
+                "is the loss 0 for random outputs and other targets as well?",
+                changes,
+                contrast(
+                    random.name,
+                    _always_zero,
+                    lambda control, trial: _always_zero(trial),
+                    "random outputs and permuted targets give exactly 0 too: no output can give another value",
+                    "random outputs give another value than 0",
+                    lambda control, trial: not _always_zero(trial),
+                ),
+                steps=5,
+            )
+        ]
+
     def _found(self, case: Case, place: int | None, shape: str, value: float | None, kind: str = "") -> Decision:
         line = activation_line(case, kind, place) if kind else case.recording.line(place)
         others = [b for b in case.backwards if b.value not in (None, 0.0)]
@@ -79,3 +105,11 @@ class OneClassSoftmax(Cause):
 
 def _size(shape: list[int], dimension: int | None) -> int:
     return shape[dimension] if dimension is not None and dimension < len(shape) else -1
+
+
+def _always_zero(case: Case) -> bool:
+    values = loss(case)
+    single = [c for c in case.calls if c.classes == 1]
+    if single:
+        return all(c.value == 0 for c in single if c.value is not None)
+    return len(values) > 0 and bool((values == 0).all())

@@ -3,8 +3,10 @@ from __future__ import annotations
 import math
 
 from flatline.causes.activations import activation_line
-from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import REGRESSION, Case, number
+from flatline.causes.judging import at, clearly_lower, contrast, finite, loss, named
+from flatline.changes import Change
 from flatline.observe.events import CriterionCall, TensorFacts
 from flatline.record.chance import is_squared_error
 
@@ -77,6 +79,50 @@ class OutputActivationMismatch(Cause):
                 f"{main.name} wants any real number, as a linear output gives, and gets {produced}, {spread}"
             )
         return RuledOut(f"what enters {main.name} ({produced}, {spread}) lies in its domain")
+
+    def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        if not isinstance(decision, Found):
+            return []
+        changes = self._replacement(case, decision)
+        if not changes:
+            return []
+        return [
+            Experiment(
+                "does the loss become what it should be when the output activation is replaced?",
+                changes,
+                contrast(
+                    changes[0].name,
+                    lambda control: (
+                        control.stuck
+                        or not finite(control)
+                        or bool((loss(control) < 0).any())
+                        or math.isfinite(control.explained)
+                    ),
+                    _in_domain,
+                    "with an output in the loss's domain the same training brings the loss down",
+                ),
+                steps=case.recording.steps or None,
+            )
+        ]
+
+    @staticmethod
+    def _replacement(case: Case, decision: Found) -> list[Change]:
+        names = {c.name for c in case.calls} | {c.name for c in case.recording.all(CriterionCall) if c.error}
+        kinds = ["relu", "tanh", "softplus", "hardtanh", "sigmoid", "softmax"]
+        if "binary_cross_entropy" in names:
+            softmax = any(c.input is not None and c.input.origin == "Softmax" for c in case.calls)
+            add = Change("output", {"how": "add", "function": "sigmoid"})
+            return [Change("output", {"how": "remove", "kinds": kinds}), add] if softmax else [add]
+        if "nll_loss" in names:
+            return [Change("output", {"how": "add", "function": "log_softmax"})]
+        if "poisson_nll_loss" in names:
+            return [Change("output", {"how": "add", "function": "softplus"})]
+        if "expression" in names:
+            logs = any(a.kind == "log" and a.minimum < 0 for b in case.backwards[:3] for a in b.activations)
+            if logs:
+                return [Change("operation", {"names": ["log"], "by": "logsigmoid"})]
+            return [Change("operation", {"names": kinds, "by": "identity", **at(named(decision))})]
+        return [Change("output", {"how": "remove", "kinds": kinds})]
 
     def _judge(self, case: Case, call: CriterionCall, facts: TensorFacts) -> Decision | None:
         if call.name == "binary_cross_entropy":
@@ -224,3 +270,13 @@ def _distance(case: Case, call: CriterionCall) -> bool:
     root = [] if not head or head[0] != "Sqrt" else head[1:]
     squared = is_squared_error(case.recording, call, scaled=True)
     return squared or absolute or (len(root) > 2 and root[1] == "Pow" and root[2].startswith(("Sub", "Rsub")))
+
+
+def _in_domain(control: Case, trial: Case) -> bool:
+    values = loss(trial)
+    if not finite(trial) or not trial.improves:
+        return False
+    if finite(control) and bool((loss(control) < 0).any()):
+        # A log-loss below 0 is no loss; in the domain it cannot be.
+        return not bool((values < 0).any())
+    return not finite(control) or clearly_lower(control, trial)

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import ast
 
-from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case
+from flatline.causes.judging import clearly_lower, contrast
 from flatline.causes.learning_rate_zero import only_calls
+from flatline.changes import Change
 from flatline.observe.events import Forward, LossScale, ParametersWritten
 from flatline.record.reader import Line
 from flatline.record.source import SourceFile
@@ -96,6 +98,23 @@ class ParametersNotOptimized(Cause):
             if loose
             else "Build the optimizer from the parameters of the model that the loss is computed with.",
         )
+
+    def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        if not isinstance(decision, Found):
+            return []
+        return [
+            Experiment(
+                "does the loss fall when every weight that has a gradient is moved?",
+                [Change("parameters", {})],
+                contrast(
+                    "parameters",
+                    lambda control: bool(control.backwards),
+                    clearly_lower,
+                    "with the left-out weights moved along their gradient the loss falls well below the control's",
+                ),
+                steps=case.recording.steps,
+            )
+        ]
 
     def _by_hand(self, case: Case) -> Decision | None:
         """Weights that the program moves itself, and that do not move."""

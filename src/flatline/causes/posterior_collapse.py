@@ -5,8 +5,10 @@ import math
 
 import numpy as np
 
-from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut, Untested
+from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut, Untested
 from flatline.causes.case import Case, number
+from flatline.causes.judging import contrast
+from flatline.changes import Change
 from flatline.observe.events import Code
 from flatline.record.reader import Line
 from flatline.record.source import SourceFile
@@ -98,6 +100,26 @@ class PosteriorCollapse(Cause):
             "weaken what reaches the decoder past the code.",
         )
 
+    def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        if not isinstance(decision, Found):
+            return []
+        return [
+            Experiment(
+                "does the code carry something when the KL term has no weight?",
+                [Change("terms", {})],
+                contrast(
+                    "terms",
+                    lambda control: _active(control) == 0,
+                    lambda control, trial: _active(trial) > 0,
+                    "without the pull of the KL term dimensions of the code become active",
+                    "without the KL term the code stays empty: the decoder has no use for it",
+                    lambda control, trial: _active(trial) == 0 and trial.recording.steps >= control.recording.steps,
+                    lambda some: f"{_active(some)} active dimensions",
+                ),
+                steps=case.recording.steps,
+            )
+        ]
+
     @staticmethod
     def _averaged(case: Case) -> int:
         """Numbers in a sample, when the reconstruction is averaged over them; else 0."""
@@ -119,3 +141,9 @@ def sum_line(case: Case) -> Line | None:
             if isinstance(node, ast.Assign) and ast.unparse(node.value) == backward.expression:
                 return source.line(node.lineno)
     return None
+
+
+def _active(case: Case) -> int:
+    """Dimensions of the code whose mean varies over the batch at the end."""
+    codes = case.recording.all(Code)[-LAST:]
+    return int((np.mean([c.spread for c in codes], axis=0) > ACTIVE).sum()) if codes else 0

@@ -4,9 +4,12 @@ import ast
 import math
 import re
 
-from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut, Untested
+from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut, Untested
 from flatline.causes.case import PRINTS_AS_ZERO, Case, number
+from flatline.causes.judging import contrast, last
+from flatline.changes import Change
 from flatline.record.matching import Match
+from flatline.record.printed import printed_losses
 from flatline.record.provenance import made_at
 from flatline.record.reader import Line
 from flatline.record.source import SourceFile
@@ -60,6 +63,39 @@ class ReportingBug(Cause):
         if any(m.agrees is False for m in case.printed):
             return None
         return Untested("no computed quantity was found that matches the printed loss")
+
+    def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        wrong = [m.printed for m in case.printed if m.agrees is False or self._rounded_away(case, m) is not None]
+        value = last(case)
+        if not isinstance(decision, Found) or not wrong or not math.isfinite(value) or value <= 0:
+            return []
+        key = wrong[0].place, wrong[0].label
+
+        def ratio(some: Case) -> float:
+            """The last printed number over the loss that every step had."""
+            shown = [p for p in printed_losses(some.recording) if (p.place, p.label) == key and p.numbers]
+            return shown[0].numbers[-1].value / value if shown else math.nan
+
+        def exact(some: Case) -> float:
+            shown = [p for p in printed_losses(some.recording) if (p.place, p.label) == key and p.numbers]
+            return (shown[0].numbers[-1].resolution if shown else 0.0) / value
+
+        return [
+            Experiment(
+                f"what does the program print when every loss is {number(value)}?",
+                [Change("loss", {"value": value})],
+                contrast(
+                    "loss",
+                    lambda control: math.isfinite(ratio(control)),
+                    lambda control, trial: ratio(trial) < 0.9 - (0 if ratio(trial) == 0 else exact(trial)),
+                    f"with every loss {number(value)} any mean of them is that; the program prints something smaller",
+                    f"with every loss {number(value)} the program prints that",
+                    lambda control, trial: abs(ratio(trial) - 1) < 0.01 + exact(trial) < 0.5,
+                    lambda some: f"printed last: {number(ratio(some) * value)}",
+                ),
+                steps=case.recording.steps,
+            )
+        ]
 
     def _differs(self, case: Case, found: Match) -> Found:
         shown = [n.value for n in found.printed.numbers[:5]]

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import math
 
-from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case, number
+from flatline.causes.judging import clearly_lower, contrast, ends
+from flatline.changes import Change
 from flatline.observe.events import Activation
 from flatline.record.reader import Line
 from flatline.record.source import SourceFile, input_text
@@ -93,6 +95,36 @@ class SaturatedActivations(Cause):
             else "Use the initialisation made for this activation (nn.init.xavier_uniform_ for tanh and sigmoid).",
         )
 
+    def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        if not isinstance(decision, Found):
+            return []
+        scaled = (
+            "do the units leave their rails, and the loss fall, with standardised inputs?",
+            Change("inputs", {"how": "standardise"}),
+        )
+        drawn = (
+            "do the units leave their rails, and the loss fall, from the default initialisation?",
+            Change("initialisation", {}),
+        )
+        inputs = _input_scale(case)
+        return [
+            Experiment(
+                asks,
+                [change],
+                contrast(
+                    change.name,
+                    lambda control: _at_rails(control) > SHARE,
+                    lambda control, trial: (
+                        _at_rails(trial) < 0.5 * _at_rails(control) and clearly_lower(control, trial)
+                    ),
+                    "off their rails, the same units train: the loss ends far lower",
+                    value=lambda some: f"{_at_rails(some):.0%} of the units at their rails at first; {ends(some)}",
+                ),
+                steps=case.recording.steps,
+            )
+            for asks, change in ((scaled, drawn) if inputs is not None and inputs > 10 else (drawn, scaled))
+        ]
+
     @staticmethod
     def _line(case: Case, kind: str, inputs: float | None) -> Line | None:
         from flatline.causes.activations import activation_line
@@ -140,3 +172,12 @@ def _input_scale(case: Case) -> float | None:
             if facts.dtype.startswith("float") and math.isfinite(facts.maximum):
                 return max(abs(facts.minimum), abs(facts.maximum))
     return None
+
+
+def _at_rails(case: Case) -> float:
+    shares = [a.saturated for b in case.backwards if b.step < EARLY_STEPS for a in b.activations if _squashes(a)]
+    return max(shares, default=0.0)
+
+
+def _squashes(activation: Activation) -> bool:
+    return activation.kind in ("sigmoid", "tanh") and math.isfinite(activation.saturated)

@@ -4,8 +4,10 @@ import itertools
 import math
 
 from flatline.causes.activations import activation_line
-from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case, number
+from flatline.causes.judging import contrast, last, loss
+from flatline.changes import Change
 
 # A row of float32 probabilities sums to 1 within a few units in the last place for each of its terms; 1e-4 is far
 # above that and far below what a row of logits would do by chance in every sample of a batch.
@@ -75,6 +77,31 @@ class SoftmaxBeforeCrossEntropy(Cause):
             f"the cross entropy is given logits, from {number(facts.minimum)} to {number(facts.maximum)}"
             + (f", out of {facts.origin}" if facts.origin else "")
         )
+
+    def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        if not isinstance(decision, Found):
+            return []
+        functional = any(c.classes > 1 for c in case.calls_named("cross_entropy"))
+        # In a formula, a logarithm of the probabilities takes the place of their log-softmax.
+        change = Change("operation", {"names": ["log_softmax"], "by": "log"})
+        if functional:
+            change = Change("output", {"how": "remove", "kinds": ["softmax", "sigmoid", "hardsigmoid"]})
+        return [
+            Experiment(
+                "does the loss go below the floor when the softmax before it is left out?",
+                [change],
+                contrast(
+                    change.name,
+                    lambda control: last(control) >= 0.98 * _floor(control),
+                    lambda control, trial: (
+                        min(last(trial), float(loss(trial).min())) < 0.95 * _floor(control)
+                        and last(trial) < last(control)
+                    ),
+                    "without the softmax the loss goes below what a softmax allows",
+                ),
+                steps=case.recording.steps,
+            )
+        ]
 
     def _by_hand(self, case: Case) -> Decision | None:
         """A log-softmax of a softmax in the graph of a loss written as a formula."""
@@ -150,3 +177,14 @@ def adjacent(head: list[str], one: str, other: str) -> bool:
 
 def _probabilities(minimum: float, rows: list[float]) -> bool:
     return minimum >= 0 and len(rows) == 6 and abs(rows[0] - 1) < ROW_SUM and abs(rows[1] - 1) < ROW_SUM
+
+
+def _floor(case: Case) -> float:
+    """The least loss that probabilities allow as logits: one of them 1, the others 0."""
+    classes = max((c.classes for c in case.calls), default=-1)
+    for backward in case.backwards if classes < 2 else []:
+        for activation in backward.activations:
+            dimension = activation.dimension
+            if activation.kind == "log_softmax" and dimension is not None and dimension < len(activation.shape):
+                classes = max(classes, activation.shape[dimension])
+    return math.log(1 + (max(classes, 2) - 1) / math.e)

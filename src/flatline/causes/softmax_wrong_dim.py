@@ -3,8 +3,10 @@ from __future__ import annotations
 import ast
 
 from flatline.causes.activations import activation_line
-from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import BINARY, REGRESSION, Case, number
+from flatline.causes.judging import at, clearly_lower, contrast, named
+from flatline.changes import Change
 from flatline.observe.events import Activation, ClassAxes, CriterionCall
 from flatline.record.reader import Line
 from flatline.record.source import SourceFile
@@ -65,6 +67,27 @@ class SoftmaxWrongDim(Cause):
                 "picks the class"
             )
         return None
+
+    def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        if not isinstance(decision, Found):
+            return []
+        axes = next((a for a in case.recording.all(ClassAxes) if a.picked != a.normalised), None)
+        kinds = {a.kind for b in case.backwards for a in b.activations} & {"softmax", "log_softmax"}
+        where = {} if kinds else at(named(decision))
+        names = sorted(kinds) or ["sum", "logsumexp"]
+        return [
+            Experiment(
+                "does the loss fall further when the scores are normalised along the classes?",
+                [Change("operation", {"names": names, "dimension": axes.picked if axes is not None else 1, **where})],
+                contrast(
+                    "operation",
+                    lambda control: bool(control.backwards),
+                    clearly_lower,
+                    "normalised along the classes, the same training brings the loss far lower",
+                ),
+                steps=case.recording.steps,
+            )
+        ]
 
     def _against_target(self, case: Case, call: CriterionCall) -> Found | None:
         """A loss that compares probabilities with targets element by element."""

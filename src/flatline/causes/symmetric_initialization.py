@@ -1,8 +1,10 @@
 from __future__ import annotations
 
-from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case, number
 from flatline.causes.initialization import constant_weight_line
+from flatline.causes.judging import clearly_lower, contrast
+from flatline.changes import Change
 from flatline.observe.events import Alike
 from flatline.record.reader import Line
 
@@ -84,6 +86,23 @@ class SymmetricInitialization(Cause):
             ],
             "Draw the weights at random (leave the default initialisation, or xavier/kaiming); set constants in biases only.",
         )
+
+    def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        if not isinstance(decision, Found):
+            return []
+        return [
+            Experiment(
+                "does the loss fall when the equal weights are drawn at random?",
+                [Change("initialisation", {"draw": "symmetric"})],
+                contrast(
+                    "initialisation",
+                    lambda control: isinstance(self.decide(control), Found),
+                    lambda control, trial: not isinstance(self.decide(trial), Found) and clearly_lower(control, trial),
+                    "with these weights drawn at random, and nothing else changed, the loss falls",
+                ),
+                steps=case.recording.steps,
+            )
+        ]
 
     @staticmethod
     def _shape(case: Case, number: int) -> list[int]:

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import math
 
-from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import BINARY, REGRESSION, Case, number
+from flatline.causes.judging import clearly_lower, contrast, formula
+from flatline.changes import Change
 from flatline.observe.events import CriterionCall
 
 
@@ -54,6 +56,23 @@ class TargetBroadcast(Cause):
                     shape = str(tuple(call.input.shape)) if call.input is not None else "another shape"
                     return self._found(case, call, shape, backward.elements)
         return RuledOut("predictions and targets have shapes that go together") if compared else None
+
+    def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        if not isinstance(decision, Found):
+            return []
+        return [
+            Experiment(
+                "does the loss fall when target and prediction have one shape?",
+                [Change("targets", {"how": "shape", **formula(case)})],
+                contrast(
+                    "targets",
+                    lambda control: control.stuck or control.chance is None,
+                    clearly_lower,
+                    "with one shape for both, the same training brings the loss far below that of the mean",
+                ),
+                steps=case.recording.steps,
+            )
+        ]
 
     @staticmethod
     def _found(case: Case, call: CriterionCall, shape: str, size: int) -> Found:

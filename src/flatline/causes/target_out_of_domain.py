@@ -3,9 +3,11 @@ from __future__ import annotations
 import ast
 import math
 
-from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import BINARY, CLASSIFICATION, Case, number
 from flatline.causes.constant_targets import target_line
+from flatline.causes.judging import clearly_lower, contrast, finite, formula, loss
+from flatline.changes import Change
 from flatline.observe.events import Backward, CriterionCall, TensorFacts
 from flatline.record.provenance import made_at
 from flatline.record.reader import Line
@@ -62,6 +64,26 @@ class TargetOutOfDomain(Cause):
                     call.target.maximum
                 )
         return RuledOut(judged) if judged else None
+
+    def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        judged = next((c for c in case.calls if c.target is not None and self._judge(case, c, c.target)), None)
+        if not isinstance(decision, Found) or judged is None or judged.target is None or judged.error is not None:
+            return []
+        most = max((c.target.maximum for c in case.calls if c.target is not None), default=1.0)
+        arguments = {"how": "normalise"} if judged.name == "kl_div" else {"how": "clamp", "scale": max(most, 1.0)}
+        return [
+            Experiment(
+                "does the loss stay above 0, and fall, with the targets in its domain?",
+                [Change("targets", {**arguments, **formula(case)})],
+                contrast(
+                    "targets",
+                    lambda control: bool(control.backwards),
+                    _stays_a_loss,
+                    "with the targets in its domain the loss is never below 0, and falls",
+                ),
+                steps=case.recording.steps,
+            )
+        ]
 
     def _judge(self, case: Case, call: CriterionCall, target: TensorFacts) -> Found | None:
         low, high = target.minimum, target.maximum
@@ -222,3 +244,10 @@ def _parameter(source: SourceFile, function: str, index: int) -> set[str]:
                 arguments = arguments[1:]
             return set(arguments[index : index + 1])
     return set()
+
+
+def _stays_a_loss(control: Case, trial: Case) -> bool:
+    # A sum of float32 numbers may be below 0 by a rounding.
+    if not finite(trial) or bool((loss(trial) < -1e-6).any()) or not trial.improves:
+        return False
+    return not finite(control) or bool((loss(control) < 0).any()) or clearly_lower(control, trial)

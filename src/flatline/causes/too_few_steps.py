@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import math
 
-from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case, number
+from flatline.causes.judging import clearly_lower, contrast, ends
+from flatline.changes import Change
 from flatline.record.source import steps_limit
 
 # Weights start at about 1/sqrt(fan-in) and have to change by the order of themselves before an output depends on the
@@ -70,6 +72,25 @@ class TooFewSteps(Cause):
             if few
             else "Raise the learning rate: at this rate the weights barely move.",
         )
+
+    def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        if not isinstance(decision, Found):
+            return []
+        return [
+            Experiment(
+                f"does the loss go on falling when each step is {factor:g} times as long?",
+                [Change("learning-rate", {"factor": factor})],
+                contrast(
+                    "learning-rate",
+                    lambda control: control.moves,
+                    lambda control, trial: trial.path > 3 * control.path and clearly_lower(control, trial),
+                    f"on a way {factor:g} times as long the loss goes on falling: it was cut short",
+                    value=lambda some: f"path {number(some.path)} of the weights' size; {ends(some)}",
+                ),
+                steps=case.recording.steps,
+            )
+            for factor in (10.0, 100.0, 10000.0)
+        ]
 
     @staticmethod
     def _held(case: Case) -> bool:

@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case, number
 from flatline.causes.initialization import parts_line, random_weight_line
+from flatline.causes.judging import clearly_lower, contrast, ends
+from flatline.changes import Change
 from flatline.observe.events import ModelSeen, Signal
 from flatline.record.reader import Line
 
@@ -108,6 +110,30 @@ class VanishingGradient(Cause):
             else "Use ReLU with its initialisation, residual connections or normalisation; or fewer layers.",
         )
 
+    def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        if not isinstance(decision, Found):
+            return []
+        drawn = Change("initialisation", {"draw": "he"})
+        relu = Change("operation", {"names": ["sigmoid", "tanh"], "by": "relu"})
+        return [
+            Experiment(
+                f"does the loss fall, and the gradient arrive, with {words}?",
+                changes,
+                contrast(
+                    "initialisation",
+                    lambda control: _arriving(control) < LOST or control.stuck,
+                    lambda control, trial: _arriving(trial) > 10 * _arriving(control) and clearly_lower(control, trial),
+                    f"with {words} the gradient arrives at the first layers, and the loss falls",
+                    value=lambda some: f"share of the gradient at the first layer {_arriving(some):.2g}; {ends(some)}",
+                ),
+                steps=case.recording.steps,
+            )
+            for words, changes in (
+                ("weights of the usual size", [drawn]),
+                ("ReLU and its initialisation", [relu, drawn]),
+            )
+        ]
+
     @staticmethod
     def _recurrent(case: Case, depth: int) -> bool:
         """Whether more activations follow each other than the program has layers: the same weights again and again."""
@@ -179,3 +205,8 @@ def _steps_back(case: Case) -> tuple[int, int] | None:
     best = int(told.argmax())
     # Five standard errors of a correlation: one in a million for each of those looked at.
     return (length - 1 - best, max(length - 1, 1)) if told[best] > 5 / math.sqrt(len(y)) else None
+
+
+def _arriving(case: Case) -> float:
+    signals = [s for s in case.recording.all(Signal) if all(math.isfinite(g) for g in s.gradients)]
+    return max((_share(s) for s in signals), default=math.nan)

@@ -2,8 +2,12 @@ from __future__ import annotations
 
 import ast
 
-from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+import numpy as np
+
+from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case, number
+from flatline.causes.judging import clearly_lower, contrast, ends, loss
+from flatline.changes import Change
 from flatline.observe.events import Forward, ModeSlip, ParametersWritten
 from flatline.record.reader import Line
 from flatline.record.source import SourceFile
@@ -57,6 +61,28 @@ class WrongMode(Cause):
         if not forwards:
             return None
         return self._training(case, forwards) or self._evaluating(case, forwards) or self._right(forwards)
+
+    def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        if not isinstance(decision, Found):
+            return []
+        return [
+            Experiment(
+                "does the model give something else in the mode that belongs there?",
+                [Change("mode", {})],
+                contrast(
+                    "mode",
+                    lambda control: bool(control.backwards),
+                    lambda control, trial: clearly_lower(control, trial) or _evaluates_otherwise(control, trial),
+                    "in the mode that belongs there the same weights give other outputs, or train to a lower loss",
+                    "the mode makes no difference to the outputs",
+                    lambda control, trial: (
+                        not _evaluates_otherwise(control, trial) and np.array_equal(loss(control), loss(trial))
+                    ),
+                    _evaluated,
+                ),
+                steps=case.recording.steps,
+            )
+        ]
 
     def _training(self, case: Case, forwards: list[Forward]) -> Found | None:
         """The model is trained in evaluation mode, for more than half of the run."""
@@ -163,3 +189,19 @@ def _asked(case: Case, slip: ModeSlip) -> bool:
             given = [k.value for k in call.keywords if k.arg == "training"] + call.args[2:3]
             return bool(given) and isinstance(given[0], ast.Constant) and given[0].value is True
     return False
+
+
+def _outputs(case: Case) -> list[tuple[float, float]]:
+    """Mean and deviation of what the models give without gradients."""
+    return [(t.mean, t.deviation) for f in case.recording.all(Forward) if not f.gradient for t in f.outputs[:1]]
+
+
+def _evaluates_otherwise(control: Case, trial: Case) -> bool:
+    """Outputs on the same inputs whose spread or mean differs by over a hundredth: rounding is far below that."""
+    pairs = list(zip(_outputs(control), _outputs(trial)))
+    return any(abs(a[0] - b[0]) + abs(a[1] - b[1]) > 0.01 * max(a[1], b[1]) for a, b in pairs)
+
+
+def _evaluated(case: Case) -> str:
+    made = _outputs(case)
+    return f"outputs in evaluation: mean {number(made[-1][0])}, deviation {number(made[-1][1])}" if made else ends(case)

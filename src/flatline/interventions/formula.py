@@ -15,7 +15,7 @@ class Formula:
 
     The target is what the record of the control says it is: a tensor without a gradient of that shape (but for the first
     dimension, the batch), on that line. ``change`` is asked once for each tensor; what is computed from a changed target
-    is not changed again.
+    is not changed again. It is told the operand beside the target that has a gradient, if there is one.
 
     Args:
         line: the line of the formula, from 1; 0 switches this off.
@@ -28,7 +28,9 @@ class Formula:
         self._changed: list[tuple[torch.Tensor, int, torch.Tensor]] = []
         self._derived: list[torch.Tensor] = []
 
-    def install(self, name: str, points: Points, change: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    def install(
+        self, name: str, points: Points, change: Callable[[torch.Tensor, torch.Tensor | None], torch.Tensor]
+    ) -> None:
         if self._line:
             self._points, self._change = points, change
             points.on_operation.append((name, self._operation))
@@ -47,7 +49,8 @@ class Formula:
         where = self._points.line()
         if where is None or where[1] != self._line or not where[0].endswith(self._file):
             return PASS
-        operation.args = tuple(self._replaced(v) if isinstance(v, torch.Tensor) else v for v in operation.args)
+        given = next((value for value in tensors if value.requires_grad), None)
+        operation.args = tuple(self._replaced(v, given) if isinstance(v, torch.Tensor) else v for v in operation.args)
         return self._deriving(operation)
 
     def _deriving(self, operation: Operation) -> Any:
@@ -65,13 +68,13 @@ class Formula:
             and not any(value is known for known in self._derived)
         )
 
-    def _replaced(self, value: torch.Tensor) -> torch.Tensor:
+    def _replaced(self, value: torch.Tensor, given: torch.Tensor | None) -> torch.Tensor:
         if not self._is_target(value):
             return value
         for before, version, after in self._changed:
             if before is value and version == value._version:
                 return after
-        after = self._change(value)
+        after = self._change(value, given)
         self._changed.append((value, value._version, after))
         self._derived.append(after)
         return after

@@ -9,7 +9,7 @@ import torch
 from flatline.interventions.base import OWN_SEED, Intervention
 from flatline.interventions.points import PASS, Operation, Points
 
-_WAYS = ("noise", "finite", "column", "standardise")
+_WAYS = ("noise", "finite", "column", "standardise", "fit", "unique")
 _COMPUTES = frozenset(
     ["matmul", "__matmul__", "mm", "mv", "linear", "conv1d", "conv2d", "conv3d", "mul", "__mul__", "cdist"]
 )
@@ -25,14 +25,25 @@ class Inputs(Intervention):
         how: ``noise`` puts normal numbers of the same mean and deviation (for whole numbers: a draw with replacement
             from the same tensor) in their place, new ones at every call; ``finite`` puts 0 for what is NaN or infinite;
             ``column`` permutes one feature across the samples; ``standardise`` brings each feature to mean 0 and
-            deviation 1, measured on the first batch.
+            deviation 1, measured on the first batch; ``fit`` scales what leaves ``[low, high]`` into it, by the range of
+            the first batch that does; ``unique`` leaves out rows that are the same as one before, and their targets.
         column: the feature, counted over all dimensions but the first.
         columns: several features, permuted together.
+        low, high: the range of ``fit``.
     """
 
     name = "inputs"
 
-    def __init__(self, how: str = "noise", column: int = 0, columns: list[int] | None = None) -> None:
+    def __init__(
+        self,
+        how: str = "noise",
+        column: int = 0,
+        columns: list[int] | None = None,
+        low: float = -1.0,
+        high: float = 1.0,
+    ) -> None:
+        self._low, self._high = low, high
+        self._kept: tuple[int, torch.Tensor] | None = None
         if how not in _WAYS:
             raise TypeError(f"inputs cannot be changed by {how!r}")
         self._how, self._columns = how, columns if columns is not None else [column]
@@ -48,9 +59,18 @@ class Inputs(Intervention):
     def after_probes(self, points: Points) -> None:
         points.on_operation.append((self.name, self._computed))
         points.on_backward.append((self.name, self._forget))
+        if self._how == "unique":
+            points.on_criterion.append((self.name, self._criterion))
 
     def _forget(self, loss: torch.Tensor) -> None:
         self._last.clear()
+
+    def _criterion(self, name: str, arguments: dict[str, Any]) -> None:
+        target = arguments.get("target")
+        if self._kept is not None and isinstance(target, torch.Tensor) and target.dim():
+            rows, index = self._kept
+            if target.shape[0] == rows:
+                arguments["target"] = target[index]
 
     def _called(self, module: torch.nn.Module, args: list[Any], kwargs: dict[str, Any]) -> None:
         self._modules = True
@@ -112,3 +132,29 @@ class Inputs(Intervention):
             self._scales[key] = mean, spread.where(spread > 0, torch.ones_like(spread))
         mean, spread = self._scales[key]
         return (value - mean) / spread
+
+    def _fit(self, value: torch.Tensor) -> torch.Tensor:
+        if not value.is_floating_point():
+            return value
+        least, most = torch.aminmax(value)
+        room = 0.1 * (self._high - self._low)
+        key = tuple(value.shape[1:])
+        if key not in self._scales and (float(least) < self._low - room or float(most) > self._high + room):
+            self._scales[key] = least, most - least
+        if key not in self._scales or not value.numel():
+            return value
+        if float(least) >= self._low - room and float(most) <= self._high + room:
+            return value
+        low, span = self._scales[key]
+        return (value - low) / span * (self._high - self._low) + self._low
+
+    def _unique(self, value: torch.Tensor) -> torch.Tensor:
+        rows = value.reshape(value.shape[0], -1)
+        _, group = torch.unique(rows, dim=0, return_inverse=True)
+        seen: set[int] = set()
+        index = [i for i, g in enumerate(group.tolist()) if not (g in seen or seen.add(g))]  # type: ignore[func-returns-value]
+        if len(index) == value.shape[0]:
+            self._kept = None
+            return value
+        self._kept = value.shape[0], torch.tensor(index, device=value.device)
+        return value[self._kept[1]]

@@ -10,6 +10,7 @@ import torch
 
 from flatline.interventions.base import Intervention
 from flatline.interventions.points import Points
+from flatline.observe.patching import unseen
 
 
 class LearningRate(Intervention):
@@ -27,6 +28,7 @@ class LearningRate(Intervention):
         factor: what the rate is multiplied by.
         value: the rate to be used in place of the program's. For updates by hand it cannot be set.
         momentum: the momentum (the first beta of Adam) to be used.
+        stepped: an optimizer whose scheduler is stepped after a ``backward``, but which is not itself, takes its step.
         constant: each group keeps the rate that its optimizer was made with; with schedulers, warm-ups and rates that
             the program writes itself out of force.
     """
@@ -39,7 +41,9 @@ class LearningRate(Intervention):
         value: float | None = None,
         momentum: float | None = None,
         constant: bool = False,
+        stepped: bool = False,
     ) -> None:
+        self._stepped, self._owed = stepped, False
         self._factor, self._value, self._momentum, self._constant = factor, value, momentum, constant
         self._made: weakref.WeakKeyDictionary[Any, list[float]] = weakref.WeakKeyDictionary()
 
@@ -56,12 +60,23 @@ class LearningRate(Intervention):
             return __init__
 
         points.patches.replace(torch.optim.Optimizer, "__init__", make)
+        if self._stepped:
+            points.patches.replace(torch.optim.lr_scheduler.LRScheduler, "step", self._scheduling)
 
     def after_probes(self, points: Points) -> None:
         points.on_step.append((self.name, self._step))
         points.on_backward.append((self.name, self._backward))
 
+    def _scheduling(self, original: Callable[..., None]) -> Callable[..., None]:
+        def step(scheduler: Any, *args: Any, **kwargs: Any) -> None:
+            if self._owed:
+                scheduler.optimizer.step()
+            original(scheduler, *args, **kwargs)
+
+        return unseen(step, original)
+
     def _step(self, optimizer: torch.optim.Optimizer) -> Callable[[], None]:
+        self._owed = False
         kept = [dict(group) for group in optimizer.param_groups]
         first = self._made.get(optimizer, [])
         for index, group in enumerate(optimizer.param_groups):
@@ -85,6 +100,7 @@ class LearningRate(Intervention):
         return undo
 
     def _backward(self, loss: torch.Tensor) -> torch.Tensor | None:
+        self._owed = True
         if len(self._made) or self._factor == 1.0:
             return None
         self._points.acted(self.name)

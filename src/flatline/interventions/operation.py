@@ -18,6 +18,8 @@ _FUNCTIONS = {
     "elu": F.elu,
     "sigmoid": torch.sigmoid,
     "identity": lambda x: x,
+    "logsigmoid": F.logsigmoid,
+    "log": lambda x: x.clamp(min=1e-12).log(),
 }
 
 
@@ -29,7 +31,8 @@ class Operation(Intervention):
 
     Args:
         names: the functions, as torch names them: ``relu``, ``softmax``, ``sqrt``.
-        by: ``identity`` (its input), ``relu``, ``leaky_relu``, ``elu``, ``tanh``, ``sigmoid``; ``random`` applies the
+        by: ``identity`` (its input), ``relu``, ``leaky_relu``, ``elu``, ``tanh``, ``sigmoid``, ``logsigmoid``, ``log``;
+            ``random`` applies the
             function itself to normal numbers; ``shift`` applies it to its input plus ``amount``.
         amount: see ``shift``.
         dimension: along which a softmax normalises instead.

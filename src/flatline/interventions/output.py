@@ -33,7 +33,7 @@ class Output(Intervention):
     Args:
         how: ``remove`` gives the loss what the last activation was given; ``add`` applies one more function; ``random``
             gives the loss normal numbers of deviation 2, new at every call, to which the model is tied with a weight of
-            0, so that ``backward`` runs.
+            0, so that ``backward`` runs; ``rival`` gives a table of scores with one column a second one, of zeros.
         kinds: the activations to be removed.
         function: what to add: log_softmax (over classes), sigmoid, softplus or exp.
     """
@@ -41,7 +41,7 @@ class Output(Intervention):
     name = "output"
 
     def __init__(self, how: str = "remove", kinds: list[str] | None = None, function: str = "log_softmax") -> None:
-        if how not in ("remove", "add", "random") or function not in _ADDED:
+        if how not in ("remove", "add", "random", "rival") or function not in _ADDED:
             raise TypeError(f"the output cannot be changed by {how!r} with {function!r}")
         self._how, self._function = how, _ADDED[function]
         self._kinds = frozenset(kinds or ("softmax", "sigmoid", "relu", "tanh"))
@@ -76,6 +76,9 @@ class Output(Intervention):
         changed: torch.Tensor | None
         if self._how == "remove":
             changed = self._before(given, 0)
+        elif self._how == "rival":
+            single = given.dim() == 2 and given.shape[1] == 1
+            changed = torch.cat([given, torch.zeros_like(given)], 1) if single else None
         elif self._how == "add":
             changed = self._function(given)
         else:

@@ -23,12 +23,16 @@ class Parameters(Intervention):
     takes a step, weights that have not moved since the last ``backward`` get a step against their gradient, of a
     hundredth of their own length.
 
+    Args:
+        exclusive: instead, a weight that two optimizers hold is moved only by the one that holds fewer weights.
+
     Left as it is: weights that are moved already; weights without a gradient, and frozen ones; the random numbers.
     """
 
     name = "parameters"
 
-    def __init__(self) -> None:
+    def __init__(self, exclusive: bool = False) -> None:
+        self._exclusive = exclusive
         self._waiting: list[torch.Tensor] = []
         self._before: list[tuple[torch.Tensor, torch.Tensor]] = []
         self._optimizers: list[torch.optim.Optimizer] = []
@@ -49,6 +53,9 @@ class Parameters(Intervention):
         points.patches.replace(torch.optim.Optimizer, "__init__", make)
 
     def after_probes(self, points: Points) -> None:
+        if self._exclusive:
+            points.on_step.append((self.name, self._own))
+            return
         points.on_backward.append((self.name, self._backward))
         points.on_step.append((self.name, self._step))
 
@@ -75,9 +82,30 @@ class Parameters(Intervention):
                     self._points.acted(self.name)
         self._before = []
 
+    def _own(self, optimizer: torch.optim.Optimizer) -> Callable[[], None] | None:
+        mine = _held(optimizer)
+        others = [_held(o) for o in self._optimizers if o is not optimizer]
+        taken = [p for key, p in mine.items() if any(key in o and len(o) < len(mine) for o in others)]
+        gradients = [(p, p.grad) for p in taken if p.grad is not None]
+        if not gradients:
+            return None
+        for weight, _ in gradients:
+            weight.grad = None
+        self._points.acted(self.name)
+
+        def undo() -> None:
+            for weight, gradient in gradients:
+                weight.grad = gradient
+
+        return undo
+
     def _step(self, optimizer: torch.optim.Optimizer) -> None:
         self._stepped = True
         if self._waiting:
             optimizer.add_param_group({"params": self._waiting})
             self._waiting = []
             self._points.acted(self.name)
+
+
+def _held(optimizer: torch.optim.Optimizer) -> dict[int, torch.Tensor]:
+    return {id(p): p for group in optimizer.param_groups for p in group["params"]}

@@ -76,9 +76,8 @@ class Precision(Intervention):
         name, args = operation.name, operation.args
         if name in _CASTS and len(args) == 1 and isinstance(args[0], torch.Tensor) and not operation.kwargs:
             if getattr(torch, {"half": "float16", "float": "float32"}.get(name, name)) in self._narrow:
-                if args[0].dtype is self._wide:
-                    return args[0]
-                self._points.acted(self.name)
+                if args[0].dtype is not self._wide or name != "float":
+                    self._points.acted(self.name)
                 return args[0].to(self._wide)
             return PASS
         if name in _IN_PLACE_DRAWS and args and isinstance(args[0], torch.Tensor) and args[0].dtype is torch.float64:
