@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # The CPU build; a plain `torch` would bring gigabytes of CUDA.
 TORCH ?= torch==2.13.0
 
-.PHONY: demo test lint bench bench-accuracy bench-overhead docs clean
+.PHONY: demo test lint bench bench-accuracy bench-overhead bench-proof docs clean
 
 $(VENV)/.runtime: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -38,6 +38,9 @@ bench-accuracy: $(VENV)/.tests
 
 bench-overhead: $(VENV)/.tests
 	$(BIN)/python bench/overhead.py --write docs/overhead.md
+
+bench-proof: $(VENV)/.tests
+	$(BIN)/python bench/proof.py --write docs/proof.md
 
 docs: $(VENV)/.runtime
 	$(BIN)/python docs/generate.py

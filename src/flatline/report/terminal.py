@@ -20,6 +20,14 @@ from flatline.verdict import CauseItem, Location, Verdict
 
 _STYLES = {"proven": "bold red", "likely": "bold red", "possible": "yellow"}
 MOST_POSSIBLE = 2
+_ENDED = {
+    "crashed": "crashed",
+    "killed": "was killed",
+    "timed out": "took too long",
+    "out of memory": "used too much memory",
+    "refused": "was not run",
+    "stopped": "was stopped",
+}
 # The control characters but newline and tab, and those that turn the direction of text.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
@@ -52,7 +60,9 @@ def show(verdict: Verdict, console: Console | None = None) -> None:
         parts += [Text(""), _line("experiments", verdict.proof.text)]
         for trial in verdict.proof.trials:
             if trial.status != "finished":
-                parts.append(_line("trial", f"{trial.asks} {trial.status}: {trial.message}", "yellow"))
+                parts.append(
+                    _line("trial", f"{_sentence(trial.asks)} It {_ENDED[trial.status]}: {trial.message}", "yellow")
+                )
     for failure in verdict.probe_failures:
         parts.append(_line("probe failed", failure, "yellow"))
     title, style = ("healthy", "green") if verdict.healthy else ("fault found", "red")
@@ -115,7 +125,9 @@ def _cause(cause: CauseItem, titles: dict[str, str]) -> list[RenderableType]:
 def _experiment(item: ExperimentItem) -> list[RenderableType]:
     """What was asked, what came of it, and the two curves below each other."""
     style = {"confirmed": "red", "refuted": "green"}.get(item.outcome, "yellow")
-    parts: list[RenderableType] = [_line("experiment", f"{item.asks} {item.outcome.capitalize()}: {item.text}", style)]
+    parts: list[RenderableType] = [
+        _line("experiment", f"{_sentence(item.asks)} {_sentence(item.outcome)}: {item.text}", style)
+    ]
     curves = [_values(curve) for curve in (item.control, item.trial)]
     table = Table.grid(padding=(0, 2))
     for label, values, drawn, measured, symptoms in zip(
@@ -135,6 +147,10 @@ def _experiment(item: ExperimentItem) -> list[RenderableType]:
         shown = f"symptom in {item.control_shown} of {item.control_runs} runs without the change, "
         parts.append(Text(f"    {shown}in {item.trial_shown} of {item.trial_runs} with it{chance}", style="dim"))
     return parts
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _values(curve: CurveItem | None) -> list[float]:
