@@ -195,6 +195,6 @@ def test_hostile_text_of_an_experiment_is_text(text: str) -> None:
     shown = as_text(proven(text), 400)
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", shown)
     # As above, and: question, answer, both measurements, symptom, the whole, a trial's question and message.
-    assert flat(shown).count(flat(visible(text))) >= 12 + 7
+    assert flat(shown).lower().count(flat(visible(text)).lower()) >= 12 + 7
     page = as_html(proven(text), 400)
     assert set(re.findall(r"<\s*/?\s*([a-zA-Z]+)", page)) <= {"pre", "span"}

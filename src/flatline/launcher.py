@@ -30,9 +30,10 @@ def new_store(folder: str | None) -> Path:
 
     A working folder that cannot be written to is replaced by the system's temporary one, with a message.
     """
-    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
-    rank = os.environ.get("RANK")
-    name += f"-rank{rank}.sqlite" if rank else ".sqlite"
+    rank = own_rank()
+    started, process = _started_together() if rank is not None else (time.time(), os.getpid())
+    name = f"{time.strftime('%Y%m%d-%H%M%S', time.localtime(started))}-{process}"
+    name += f"-rank{rank}.sqlite" if rank is not None else ".sqlite"
     wanted = Path(folder) if folder else Path(".flatline")
     for first in (True, False):
         try:
@@ -50,6 +51,52 @@ def new_store(folder: str | None) -> Path:
             ignore.write_text("*\n", encoding="utf-8")
         return parent / name
     raise click.ClickException("no folder can be written to for the record of this run; name one with --runs FOLDER")
+
+
+def own_rank() -> int | None:
+    """The rank that a starter of many processes (torchrun) gave to this one; None when there is no such."""
+    rank, world = os.environ.get("RANK", ""), os.environ.get("WORLD_SIZE", "")
+    return int(rank) if rank.isdecimal() and world.isdecimal() else None
+
+
+def _started_together() -> tuple[float, int]:
+    """What the ranks that one torchrun started on this machine have in common: its process, and when that began."""
+    parent = os.getppid()
+    try:
+        return os.stat(f"/proc/{parent}").st_ctime, parent
+    except OSError:
+        return time.time() // 86400 * 86400, parent
+
+
+def wait_for_ranks(store: Path) -> None:
+    """Waits until the other ranks on this machine have ended as well, so that one verdict can be drawn from all.
+
+    Ranks that take longer than 20 seconds more than this one are diagnosed from what they have written by then.
+    """
+    from flatline.record.reader import rank_stores, read
+    from flatline.record.store import StoreError
+
+    world = int(os.environ.get("LOCAL_WORLD_SIZE") or os.environ["WORLD_SIZE"])
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        stores = rank_stores(store)
+        try:
+            running = [p for p in stores if _alive(read(p, alone=True).run.process)]
+        except StoreError:
+            running = []
+        if len(stores) >= world and not running:
+            return
+        time.sleep(0.2)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return process > 0
 
 
 def launch(

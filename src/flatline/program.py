@@ -11,8 +11,10 @@ import os
 import sys
 import time
 import types
+from collections.abc import Callable
 from typing import Any
 
+from flatline import processes
 from flatline.observe.events import RunEnded, RunStarted
 from flatline.observe.patching import Patches, hide_from_tracebacks, unseen
 from flatline.observe.probes.printed import PrintedProbe
@@ -74,10 +76,17 @@ class Recorder:
     """Connects the probes to the store, for one program."""
 
     def __init__(
-        self, store: str, show_status: bool, argv: list[str], home: str, changes: str = "", limit: int | None = None
+        self,
+        store: str,
+        show_status: bool,
+        argv: list[str],
+        home: str,
+        changes: str = "",
+        limit: int | None = None,
+        rank: int | None = None,
     ) -> None:
         self._process = os.getpid()
-        self._changes = changes
+        self._store, self._argv, self._home, self._changes, self._limit = store, argv, home, changes, limit
         self.writer = Writer(store)
         self.status = StatusLine(sys.stderr) if show_status else None
         if self.status is not None and not self.status.possible:
@@ -90,8 +99,10 @@ class Recorder:
         self.printed = PrintedProbe(self.session, self.status)
         self.printed.install(self.patches)
         versions = {"python": sys.version.split()[0]}
-        rank = os.environ.get("RANK", "")
-        self._started = RunStarted(argv, os.getcwd(), versions, time.time(), int(rank) if rank.isdecimal() else 0)
+        if rank is None:
+            given = os.environ.get("RANK", "")
+            rank = int(given) if given.isdecimal() else 0
+        self._started = RunStarted(argv, os.getcwd(), versions, time.time(), rank, process=self._process)
         before = sys.orig_argv[: len(sys.orig_argv) - len(argv)]
         self._started.module = before[-1:] == ["-m"]
         self._started.python = before[:-1] if self._started.module else before
@@ -145,8 +156,31 @@ class Recorder:
             self._started.versions["torch"] = str(torch.__version__)
             self._started.seed = torch.initial_seed()
             self.session.emit(self._started)
+            settings: dict[str, Any] = {
+                "store": self._store,
+                "argv": self._argv,
+                "home": self._home,
+                "changes": self._changes,
+                "limit": self._limit,
+            }
+            processes.follow(self.patches, self._joined, settings)
 
         self.session.guarded("install", install)()
+
+    def _joined(self, rank: int) -> None:
+        """In a forked process that trains with others: what was carried over from the parent gives way."""
+        for remove in self._removals():
+            remove()
+        Recorder(
+            processes.rank_store(self._store, rank), False, self._argv, self._home, self._changes, self._limit, rank
+        )
+
+    def _removals(self) -> list[Callable[[], None]]:
+        """What takes our parts away, the outermost first."""
+        made, probes = self.interventions, self.probes
+        above = [made.remove_above] if made is not None else []
+        below = [made.remove_below] if made is not None else []
+        return [*above, self.patches.remove, *([probes.uninstall] if probes is not None else []), *below]
 
     def ended(self) -> None:
         """Writes the rest, with how the program ended, and takes everything of ours away."""
@@ -156,11 +190,9 @@ class Recorder:
         self._write_rest(getattr(sys, "last_value", None))
         # What runs from here on (``__del__`` methods) meets half-dismantled modules: nothing of ours may be called.
         self.session.active = False
-        parts = (self.interventions.remove if self.interventions is not None else None, self.patches.remove)
-        for remove in (*parts, self.probes.uninstall if self.probes is not None else None):
+        for remove in self._removals():
             try:
-                if remove is not None:
-                    remove()
+                remove()
             except Exception:
                 # The run is over and its record is written; a patch left in place changes nothing.
                 continue
@@ -218,3 +250,10 @@ def start(settings: dict[str, str]) -> Recorder:
         settings.get("FLATLINE_RUN_CHANGES", ""),
         int(steps) if steps else None,
     )
+
+
+def start_rank(settings: dict[str, Any], rank: int) -> Recorder:
+    """Starts recording in a process that the program has spawned, once its rank is known."""
+    store = processes.rank_store(settings["store"], rank)
+    changes, limit = settings.get("changes", ""), settings.get("limit")
+    return Recorder(store, False, settings["argv"], settings["home"], changes, limit, rank)

@@ -280,6 +280,8 @@ def _summary(
     known: int,
 ) -> str:
     sight = _sight(recording, symptoms)
+    if recording.run.rank and len(recording.ranks) > 1:
+        sight = f"{sight} This is rank {recording.run.rank} of {len(recording.ranks)}, where it was first seen.".strip()
     faults = [c for c in causes if c.level != Level.POSSIBLE.value]
     if not recording.backwards and not faults:
         return sight or "No training was seen: backward never ran."

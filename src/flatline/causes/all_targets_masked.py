@@ -27,7 +27,8 @@ class AllTargetsMasked(Cause):
         The logits are finite and there is more than one class, so neither ``one-class-softmax`` nor an overflow.
 
     Experiment
-        The same rows with the mask lifted: the loss jumps to about ln C.
+        The same rows with the mask lifted, and a legal class at random for each target that it hid: the loss is
+        about ln C.
 
     Fix
         Correct the marker or template the mask is built from, raise the maximal length, or keep a real class apart

@@ -41,7 +41,10 @@ class AnswerVisible(Cause):
         ``label-in-input``. An evaluation of the training part itself is no leak.
 
     Experiment
-        Random tokens: a causal model stays at ln V, one that sees the answer goes to 0.
+        Random tokens (or numbers), new at every step, with targets made from them as before: a causal model
+        stays at ln V, one that sees the answer goes far below. For splits: a random label for each row, the
+        same whenever the row comes; on the evaluated rows that were trained on, memory brings the loss far
+        below ln C.
 
     Fix
         A causal mask; or targets shifted by one; or windows that end before the target; or a split before rows are
@@ -65,6 +68,23 @@ class AnswerVisible(Cause):
     def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
         if not isinstance(decision, Found):
             return []
+        if overlap(case.recording) is not None and not case.recording.all(Visible):
+            return [
+                Experiment(
+                    "are random labels, one for each row, known on the evaluated rows?",
+                    [Change("memory", {})],
+                    contrast(
+                        "memory",
+                        lambda control: overlap(control.recording) is not None,
+                        lambda control, trial: _remembered(trial) < 0.8,
+                        "random labels of evaluated rows are known: these rows were trained on",
+                        "random labels of evaluated rows are not known",
+                        lambda control, trial: _remembered(trial) > 1 and trial.explained > 0.5,
+                        lambda some: f"held-out loss over chance: {_remembered(some):.3g}",
+                    ),
+                    steps=case.recording.steps,
+                )
+            ]
         return [
             Experiment(
                 "does the loss fall on random data, which nobody can predict?",
@@ -243,3 +263,10 @@ def _unpredictable(case: Case) -> float:
     if len(case.label_counts) > 1 and case.main_call is not None and case.main_call.name in CLASSIFICATION:
         return math.log(len(case.label_counts))
     return case.chance.value if case.chance is not None else 0.0
+
+
+def _remembered(case: Case) -> float:
+    """The least loss without gradients over ln C."""
+    classes = max((c.classes for c in case.calls), default=-1)
+    values = [float(c.values[-1]) for c in case.recording.evaluations if len(c)]
+    return min(values) / math.log(classes) if values and classes > 1 else math.nan

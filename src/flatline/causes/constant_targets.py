@@ -31,7 +31,7 @@ class ConstantTargets(Cause):
         ones in one call and zeros in another: its targets are counted together.
 
     Experiment
-        The same model with its inputs replaced by noise reaches the same loss.
+        The same model with its inputs replaced by noise reaches the same loss, under a tenth of the first.
 
     Fix
         Look at the labels after each transform: a scale of 255, a cast to integers or a threshold made them equal;

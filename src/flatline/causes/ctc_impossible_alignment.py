@@ -40,7 +40,7 @@ class CtcImpossibleAlignment(Cause):
         From arithmetic alone, before any training: other overflows depend on the weights.
 
     Experiment
-        The same batch with zero_infinity=False is infinite in these samples; with less downsampling it is finite.
+        The same batches with zero_infinity=False are infinite (with True, where they were infinite: finite).
 
     Fix
         Less stride or pooling along time; the lengths that the model really gives; drop texts that are longer than

@@ -28,7 +28,8 @@ class DeadRelu(Cause):
         loss is (``inactive-margin``). When a layer dies after large updates, ``learning-rate-too-high`` is the cause.
 
     Experiment
-        Other seeds; the same program with LeakyReLU, or without the ReLU on the output.
+        The same program with LeakyReLU in place of ReLU, or from the default initialisation: no ReLU is dead,
+        and the loss ends far lower.
 
     Fix
         No ReLU on the output of a regression (softplus, if it must be positive); biases from 0, inputs with mean 0.

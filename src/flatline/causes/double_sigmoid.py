@@ -28,7 +28,7 @@ class DoubleSigmoid(Cause):
         As ``softmax-before-cross-entropy``, for two classes. A sigmoid before BCELoss is right.
 
     Experiment
-        Overfit one batch with and without the sigmoid.
+        The same program with one of the sigmoids left out: the loss goes below the floor, which two cannot.
 
     Fix
         Return the logit; or use BCELoss with the sigmoid.

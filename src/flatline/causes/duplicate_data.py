@@ -52,7 +52,7 @@ class DuplicateData(Cause):
         Augmented copies are not equal. Rows of few whole numbers may be equal by nature, and are said to be possible.
 
     Experiment
-        The distinct rows alone: the same loss curve.
+        Each batch without its copies: the same loss curve.
 
     Fix
         Look at how an index is made into a sample: a modulo of the wrong length, a repeated index, a generator that is

@@ -42,8 +42,8 @@ class EmbeddingCollapse(Cause):
         outputs become alike has targets that hold it; here the loss compares outputs with outputs.
 
     Experiment
-        The distances between embeddings of held-out samples are all about 0; with a stop-gradient, a variance term or
-        negatives they are not.
+        Each sample paired with another's partner, at random: a loss that measures the pairs cannot fall so, a
+        collapsed one falls as far.
 
     Fix
         Self-supervision: stop the gradient on one side (detach), add a predictor, or a variance term, or negatives.

@@ -25,7 +25,8 @@ class EmptyEpoch(Cause):
         The losses that were computed are not 0. ``learning-rate-zero`` has batches and no movement.
 
     Experiment
-        Iterate twice: the second pass gives nothing. A fresh iterator for each epoch gives batches again.
+        The same program with its iterator begun anew in each epoch, and no incomplete batch dropped: every
+        epoch has batches.
 
     Fix
         Make the generator inside the epoch loop, or a class with ``__iter__``; for a small set, drop_last=False or a

@@ -48,7 +48,8 @@ class EosMasked(Cause):
         In tagging, targets are no tokens of the input.
 
     Experiment
-        The first of the filling tokens unmasked in each row: generated texts end.
+        None yet: what is missing shows in generated text only, and no change at the loss tells it from other
+        text.
 
     Fix
         Mask by position (after the first end token) and not by value, or use a padding token of its own.

@@ -33,7 +33,7 @@ class ExplodingGradient(Cause):
         give a large first loss too, but no large outputs.
 
     Experiment
-        The same program with the default initialisation: the first loss is near chance.
+        The same program from the default initialisation: the first loss is near chance.
 
     Fix
         Scale the weights by 1/sqrt(fan-in) (kaiming or xavier), keep a recurrent matrix orthogonal; clip the gradient.

@@ -56,8 +56,8 @@ class GanImbalance(Cause):
         not pass gradients through each other's network are no adversarial pair.
 
     Experiment
-        The generator's optimizer over its own parameters only; real samples scaled to the generator's range; equal
-        rates.
+        Weights that both optimizers hold moved by the discriminator's only; or real samples scaled to the
+        generator's range: the other network keeps up.
 
     Fix
         Give each optimizer the parameters of its own network; scale the real samples to the range of the generator's

@@ -26,7 +26,8 @@ class GraphCut(Cause):
         reaches count. With ``parameters-not-optimized`` the gradient is there.
 
     Experiment
-        Backward of each term alone shows which term reaches what.
+        Noise on the weights that no backward reaches: the loss changes, so it depends on them although no
+        gradient tells.
 
     Fix
         Keep tensors as tensors until after backward; no .data, .item(), torch.tensor(…) or argmax on the way.

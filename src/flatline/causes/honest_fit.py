@@ -24,7 +24,7 @@ class HonestFit(Cause):
         (``constant-targets``), or with the answer in the inputs (``label-in-input``).
 
     Experiment
-        Permuted labels with fresh rows each step: an honest model cannot fit them.
+        None: it is no fault. Permuted labels with fresh rows at each step would not be fitted.
 
     Fix
         None needed for the loss. A validation loss tells convergence from memorising.

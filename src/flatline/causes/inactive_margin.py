@@ -39,7 +39,7 @@ class InactiveMargin(Cause):
         easy, whatever the model. ``embedding-collapse``: there the loss stays AT the margin.
 
     Experiment
-        The hardest negatives of each batch, or a larger margin: the loss is above 0.
+        A margin larger than every distance: the loss is above 0, and the weights move.
 
     Fix
         Mine hard or semi-hard negatives; a positive that is another sample, not a copy; a margin on the scale of the

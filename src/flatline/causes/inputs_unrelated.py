@@ -40,7 +40,7 @@ class InputsUnrelated(Cause):
         brought together draws two independent orders, or another alignment of the same rows predicts.
 
     Experiment
-        The same data joined again by key: the loss falls.
+        Each sample with the target of another one: the loss takes the same course.
 
     Fix
         Look at the inputs after each step of preprocessing; shuffle inputs and targets with one order.

@@ -49,7 +49,8 @@ class InsufficientCapacity(Cause):
         rest is noise. Faults of the output, the targets and the rate are looked for first.
 
     Experiment
-        A wider or deeper model on one batch: its loss goes far below.
+        A network of 2 x 64 units on half of the kept rows: on the other half its loss is far below the
+        program's.
 
     Fix
         A hidden layer, or a wider one at the narrowest place.

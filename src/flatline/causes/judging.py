@@ -86,7 +86,8 @@ def contrast(
 
 def acted(case: Case, change: str) -> int:
     """How often a change was made in a trial."""
-    return max((r.times for r in case.recording.all(Intervened) if r.name == change), default=0)
+    processes = [case.recording, *case.recording.ranks]
+    return max((r.times for p in processes for r in p.all(Intervened) if r.name == change), default=0)
 
 
 def loss(case: Case) -> Floats:
@@ -131,7 +132,7 @@ def noise(control: Case, trial: Case) -> float:
 def same_course(control: Case, trial: Case) -> bool:
     """Whether both losses end at the same height: within three standard errors, or a twentieth of the chance loss."""
     chance = control.chance.value if control.chance is not None else 0.0
-    return abs(last(control) - last(trial)) < max(ERRORS * noise(control, trial), 0.05 * chance)
+    return abs(last(control) - last(trial)) <= max(ERRORS * noise(control, trial), 0.05 * chance)
 
 
 def _error(case: Case) -> float:
@@ -155,4 +156,11 @@ def formula(case: Case) -> dict[str, Any]:
     main = case.main_call
     if main is None or main.name != "expression" or main.target is None or not main.target.shape:
         return {}
-    return {**at(case.call_line(main)), "shape": list(main.target.shape)}
+    line = case.call_line(main)
+    name = main.names[1] if len(main.names) > 1 else ""
+    if line is not None and name and name not in line.source:
+        # ``error = f(x) - y`` stands above ``(error ** 2).mean()``.
+        above = [case.recording.line_at(line.file, n, line.function) for n in range(line.line - 1, line.line - 6, -1)]
+        line = next((before for before in above if name in before.source), line)
+    floating = main.target.dtype.startswith(("float", "bfloat"))
+    return {**at(line), "shape": list(main.target.shape), "floating": floating}

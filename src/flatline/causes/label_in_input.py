@@ -53,7 +53,7 @@ class LabelInInput(Cause):
         in a real task, is the column a leak.
 
     Experiment
-        The column permuted across samples: the loss returns to that of the other columns.
+        The column permuted across samples: the loss ends far higher.
 
     Fix
         Take the column out of the inputs, where they are put together.

@@ -33,7 +33,8 @@ class LearningRateTooHigh(Cause):
         are not cleared raise the effective rate (``gradients-not-cleared``).
 
     Experiment
-        A tenth and a hundredth of the rate from the same seed and the same batches: the loss does not rise.
+        A tenth, and then a hundredth, of the rate from the same weights and the same batches: the loss does not
+        rise.
 
     Fix
         A tenth of the rate; or a warm-up, or gradient clipping when single batches are to blame.

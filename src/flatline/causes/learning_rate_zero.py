@@ -34,7 +34,8 @@ class LearningRateZero(Cause):
         gradient. A cosine schedule that ends at 0, or a warm-up that starts there, moves the weights in between.
 
     Experiment
-        A constant rate for one epoch: the weights move.
+        The rate that the optimizer was made with throughout (0.01 if that is 0), and a step wherever only the
+        scheduler is stepped: every step moves the weights.
 
     Fix
         Step an epoch schedule once an epoch; check its gamma, and integer divisions in a rate function.

@@ -36,8 +36,8 @@ class LossScaleCollapse(Cause):
         there nobody tries to step.
 
     Experiment
-        The same program in float32 with the scaler disabled: finite gradients mean the precision is to blame, NaN the
-        formula.
+        The same program in float32 with the scaler disabled: every step is taken. Weights that then turn NaN
+        mean that the formula is to blame, and not the precision.
 
     Fix
         Cure the operation whose gradient is not finite (a root or logarithm at 0); a scale to start from of 2^16 or

@@ -35,7 +35,7 @@ class LuckyInitialization(Cause):
         (``one-class-softmax``, ``all-targets-masked``, ``constant-targets``), which is looked for first.
 
     Experiment
-        Several fresh initialisations on the same data: the loss is near chance in each.
+        The weights drawn anew on the same data: the first loss is near chance.
 
     Fix
         None for the loss; initialise anew if training from scratch was meant.

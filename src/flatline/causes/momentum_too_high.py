@@ -37,7 +37,8 @@ class MomentumTooHigh(Cause):
         is an average of gradients (Adam, dampening) does not grow.
 
     Experiment
-        The same rate with momentum 0 and with 0.9.
+        The same rate with momentum 0.9, and with 0: the loss falls to far below. Not where momentum is written
+        by hand.
 
     Fix
         Momentum 0.9; with a higher one, a rate that is smaller by the same factor as 1 - mu.

@@ -32,7 +32,7 @@ class NoContrast(Cause):
         there the gradient is not 0. ``all-targets-masked``: there the factor is a mask.
 
     Experiment
-        The same program with batches of two, or unequal rewards: the loss is not 0.
+        One more column of similarities, or unequal rewards: the loss is not 0, and the weights move.
 
     Fix
         Larger batches (drop_last for the rest), at least two answers to each prompt, a reward that tells them apart.

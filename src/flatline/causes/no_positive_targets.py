@@ -36,7 +36,7 @@ class NoPositiveTargets(Cause):
         ``constant-targets``: there the loss is not 0 at the first step and learns the constant.
 
     Experiment
-        One synthetic target that is known to be good: the loss of that part is above 0.
+        One positive target planted where there is none: that part of the loss is above 0.
 
     Fix
         Count the targets before and after every filter, crop, lookup and match; compare the units of boxes and anchors,

@@ -28,7 +28,7 @@ class NoSignal(Cause):
         structure may still have escaped: the evidence says what would have been found.
 
     Experiment
-        The labels permuted: the same curve. With signal the true labels are learned faster and reach held-out rows.
+        The labels permuted: the loss takes the same course.
 
     Fix
         None in the program: check that labels and inputs belong together, or accept the chance loss.

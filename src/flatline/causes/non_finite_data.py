@@ -24,7 +24,7 @@ class NonFiniteData(Cause):
         made by an operation. An attention mask of minus infinities is no fault.
 
     Experiment
-        The same batch with the bad rows dropped: the loss is finite.
+        The same program with 0 for each number of the data that is not finite: every loss is finite.
 
     Fix
         Fill or drop the missing values where the data are read; guard divisions by a range, a deviation or a count that

@@ -52,7 +52,8 @@ class NumericOverflow(Cause):
         weights jumped before. ``exploding-gradient``: numbers grow from layer to layer until a plain product overflows.
 
     Experiment
-        The same batch with the same weights in float32 (or the stable form of the formula): finite.
+        The same program in float32 (float64, if it is in float32 already), or with a small constant inside the
+        root: finite, from the same weights and batches.
 
     Fix
         float32 or bfloat16 for the part that overflows; log_softmax, logsumexp and the losses "with logits" in place of

@@ -23,7 +23,7 @@ class OneClassSoftmax(Cause):
         When other terms of the loss are not 0, as in a detector for one class, the zero part is expected.
 
     Experiment
-        The same criterion on random logits with every legal target is still 0.
+        The same criterion on random outputs and permuted targets is still exactly 0.
 
     Fix
         Two outputs, or one output with BCEWithLogitsLoss.

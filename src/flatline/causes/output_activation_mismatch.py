@@ -43,7 +43,8 @@ class OutputActivationMismatch(Cause):
         ``double-sigmoid``. A linear output is right for a loss "with logits", whatever folklore says.
 
     Experiment
-        The same program with the output activation replaced.
+        The same program with the output activation removed, or the one that the loss wants put on: the loss
+        stays in its domain and ends far lower.
 
     Fix
         End the model in the activation that the loss expects, or use the loss that expects the activation.

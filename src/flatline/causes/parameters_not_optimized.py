@@ -28,7 +28,8 @@ class ParametersNotOptimized(Cause):
         head.
 
     Experiment
-        All parameters handed to the optimizer: they move and the loss falls.
+        The left-out weights handed to the optimizer (moved along their gradient, where there is none): the loss
+        falls.
 
     Fix
         Pass ``model.parameters()`` of the model that is trained, after its layers are complete; keep layers in

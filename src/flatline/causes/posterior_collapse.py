@@ -39,8 +39,7 @@ class PosteriorCollapse(Cause):
         part of a loss that is 0 by construction never had another value.
 
     Experiment
-        Weight 0 on the divergence: it must become greater than 0, and the reconstruction better. The code permuted
-        over the batch: a reconstruction that does not change proves that the decoder ignores it.
+        The divergence without weight: dimensions of the code become active.
 
     Fix
         Sum the reconstruction over the numbers of a sample as the divergence is summed; raise the weight of the

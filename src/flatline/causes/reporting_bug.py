@@ -30,7 +30,7 @@ class ReportingBug(Cause):
         ``numeric-overflow`` or ``non-finite-data`` behind a report that hides it.
 
     Experiment
-        None needed: the true mean is shown beside the printed one.
+        Every loss the same number: whatever mean is printed must be that number.
 
     Fix
         Accumulate loss.item() once a batch, reset once an epoch, divide once by the number of batches.

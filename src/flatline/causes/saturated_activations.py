@@ -37,7 +37,8 @@ class SaturatedActivations(Cause):
         first steps count. ``vanishing-gradient`` shrinks the gradient without saturation.
 
     Experiment
-        Another activation, or a scaled initialisation, with everything else the same.
+        Standardised inputs, or the default initialisation, with everything else the same: the units leave their
+        rails, and the loss ends far lower.
 
     Fix
         Standardise the inputs; use the initialisation made for the activation (xavier for tanh); or use ReLU.

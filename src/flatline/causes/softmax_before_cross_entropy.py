@@ -31,7 +31,7 @@ class SoftmaxBeforeCrossEntropy(Cause):
         gives the same.
 
     Experiment
-        Overfit one batch with and without the softmax: with it the loss stops at the floor.
+        The same program with the softmax left out: the loss goes below the floor, which it cannot with it.
 
     Fix
         Return the logits, and apply softmax only where probabilities are wanted.

@@ -28,7 +28,7 @@ class SymmetricInitialization(Cause):
         and differ after one step. Only units that stay equal count.
 
     Experiment
-        The same program with random weights.
+        The equal weights drawn at random: they stay different, and the loss ends far lower.
 
     Fix
         Draw the weights (the default initialisation does); constants are for biases.

@@ -23,7 +23,7 @@ class TargetBroadcast(Cause):
         itself.
 
     Experiment
-        The same batch with the shapes made equal gives another loss.
+        The same program with the target in the prediction's shape: the loss ends far lower.
 
     Fix
         prediction.squeeze(1), or target.unsqueeze(1).

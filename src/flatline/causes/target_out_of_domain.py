@@ -37,7 +37,7 @@ class TargetOutOfDomain(Cause):
         KL divergence below 0 is not possible with targets in the domain.
 
     Experiment
-        The targets scaled or clamped into the domain: the loss stays above 0.
+        The targets scaled or clamped into the domain: the loss stays above 0, and falls.
 
     Fix
         Divide masks by 255, map -1 and 1 to 0 and 1, divide soft labels by their sum.

@@ -30,7 +30,7 @@ class TooFewSteps(Cause):
         steps would only memorise.
 
     Experiment
-        The same program run longer: the loss goes on falling.
+        Steps 10, 100 or 10,000 times as long, in place of as many more of them: the loss goes on falling.
 
     Fix
         More epochs, or smaller batches so that an epoch holds more steps; check that the rate is not tiny.

@@ -46,7 +46,8 @@ class VanishingGradient(Cause):
         back: that is looked for in the inputs, position by position.
 
     Experiment
-        The same program with fewer layers, with ReLU and its initialisation, or with residual connections.
+        Weights of the size that He's initialisation gives, and ReLU: the gradient arrives at the first layers,
+        and the loss falls.
 
     Fix
         ReLU with kaiming initialisation, normalisation layers, residual connections; LSTM or GRU for long sequences.

@@ -31,7 +31,8 @@ class WrongMode(Cause):
         is dropout in evaluation that is asked for by name.
 
     Experiment
-        The same batch in both modes: the difference in the loss is the fault's size.
+        Training mode with gradients and evaluation mode without: the same weights give other outputs, or train
+        to a lower loss.
 
     Fix
         model.train() before each training epoch, model.eval() before each evaluation; F.dropout(x, p, self.training).

@@ -33,7 +33,7 @@ class ZeroByDesign(Cause):
         ``no-contrast`` or ``one-class-softmax`` the gradient is 0.
 
     Experiment
-        The same program at learning rate 0: the reward does not rise.
+        None: it is expected. At learning rate 0 the reward would not rise.
 
     Fix
         None needed. Watch the reward, the gradient norm or the KL term in place of this loss.

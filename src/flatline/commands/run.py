@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from flatline.commands.showing import show_verdict
-from flatline.launcher import end_like, launch, new_store
+from flatline.launcher import end_like, launch, new_store, own_rank, wait_for_ranks
 
 STRICT_STATUS = 10
 _PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
@@ -44,6 +44,12 @@ def run(
     store = new_store(folder)
     json_file = Path(json_path).absolute() if json_path is not None else None
     status = launch("module" if module else "script", program, arguments, store.absolute(), not quiet)
+    rank = own_rank()
+    if rank is not None:
+        if rank > 0:
+            # One verdict for all ranks is enough, and one file; the first rank gives it.
+            sys.exit(end_like(status))
+        wait_for_ranks(store.absolute())
     if prove:
         from flatline.commands.prove import run_experiments
 

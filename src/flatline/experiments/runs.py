@@ -168,7 +168,8 @@ def read_case(result: TrialResult) -> Case | None:
         return None
     with tempfile.TemporaryDirectory(prefix="flatline-") as folder:
         file = Path(folder) / "run.sqlite"
-        file.write_bytes(result.record)
+        for name, content in {file.name: result.record, **result.ranks}.items():
+            Path(folder, name).write_bytes(content)
         try:
             recording = read(file)
         except StoreError:

@@ -87,6 +87,7 @@ class Status(str, enum.Enum):
 class TrialResult(msgspec.Struct):
     """How a trial ended, what it left behind as a record (a store, in bytes), and the end of what it printed.
 
+    ``ranks`` are the stores of processes that it trained with, by file name.
     ``isolation`` is how it was kept apart; ``node`` names the machine when it is one of a cluster.
     """
 
@@ -95,6 +96,7 @@ class TrialResult(msgspec.Struct):
     seconds: float = 0.0
     memory: int = 0
     record: bytes = b""
+    ranks: dict[str, bytes] = {}
     output: str = ""
     isolation: str = ""
     node: str = ""
@@ -152,7 +154,8 @@ def _run(request: TrialRequest, mode: str, stop: threading.Event) -> TrialResult
         text = _tail(scratch / "output")
         status, message = _outcome(inside / "outcome.json", reason, request.limits, text)
         record = _record(inside / "run.sqlite", scratch) if status is not Status.REFUSED else b""
-        return TrialResult(status, message, seconds, memory, record, text)
+        ranks = {file.name: _record(file, scratch) for file in sorted(inside.glob("run*-rank*.sqlite"))}
+        return TrialResult(status, message, seconds, memory, record, ranks, text)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

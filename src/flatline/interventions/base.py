@@ -64,8 +64,12 @@ class Interventions:
             self._points.attempt(made.name, made.after_probes, self._points)
         self._points.install_above()
 
-    def remove(self) -> None:
-        self._points.remove()
+    def remove_above(self) -> None:
+        """Takes away what lies above the probes; these are removed next, and then what lies below."""
+        self._points.remove_above()
+
+    def remove_below(self) -> None:
+        self._points.remove_below()
 
 
 def interventions() -> dict[str, Any]:

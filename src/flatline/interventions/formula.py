@@ -21,9 +21,11 @@ class Formula:
         line: the line of the formula, from 1; 0 switches this off.
         file: the end of the name of its file.
         shape: the shape of the target.
+        floating: whether it holds floating-point numbers.
     """
 
-    def __init__(self, line: int, file: str, shape: list[int]) -> None:
+    def __init__(self, line: int, file: str, shape: list[int], floating: bool = True) -> None:
+        self._floating = floating
         self._line, self._file, self._shape = line, file, list(shape)
         self._changed: list[tuple[torch.Tensor, int, torch.Tensor]] = []
         self._derived: list[torch.Tensor] = []
@@ -62,6 +64,7 @@ class Formula:
     def _is_target(self, value: torch.Tensor) -> bool:
         return (
             not value.requires_grad
+            and value.dtype.is_floating_point == self._floating
             and value.dim() == len(self._shape)
             and value.dim() > 0
             and list(value.shape[1:]) == self._shape[1:]

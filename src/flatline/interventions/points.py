@@ -75,7 +75,9 @@ class Points:
 
     def __init__(self, session: Session) -> None:
         self.session = session
+        # For interventions: what they replace before the probes are installed.
         self.patches = Patches()
+        self._above = Patches()
         self.inside = False
         self.on_operation: list[tuple[str, Callable[[Operation], Any]]] = []
         self.on_criterion: list[tuple[str, Callable[[str, dict[str, Any]], None]]] = []
@@ -124,9 +126,9 @@ class Points:
     def install_above(self) -> None:
         if self.on_criterion:
             for name in FUNCTIONS:
-                self.patches.replace(F, name, lambda original, name=name: self._judging(name, original))  # type: ignore[misc]
+                self._above.replace(F, name, lambda original, name=name: self._judging(name, original))  # type: ignore[misc]
         if self.on_backward:
-            self.patches.replace(torch.autograd, "backward", self._differentiating)
+            self._above.replace(torch.autograd, "backward", self._differentiating)
         if self.on_step:
             before = torch_optimizer.register_optimizer_step_pre_hook(lambda o, args, kwargs: self._before_step(o))
             after = torch_optimizer.register_optimizer_step_post_hook(lambda o, args, kwargs: self._after_step(o))
@@ -138,13 +140,16 @@ class Points:
             self._mode = _Operations(self)
             self._mode.__enter__()  # type: ignore[no-untyped-call]
 
-    def remove(self) -> None:
+    def remove_above(self) -> None:
         if self._mode is not None:
             self._mode.__exit__(None, None, None)  # type: ignore[no-untyped-call]
             self._mode = None
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
+        self._above.remove()
+
+    def remove_below(self) -> None:
         self.patches.remove()
 
     def _judging(self, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
@@ -160,7 +165,9 @@ class Points:
                 self.attempt(intervention, change, name, bound.arguments)
             depth.criteria += 1
             try:
-                return original(*bound.args, **bound.kwargs)
+                # Given as the program gave them, by place or by name: the probes above look there.
+                values = list(bound.arguments.items())
+                return original(*(v for _, v in values[: len(args)]), **dict(values[len(args) :]))
             finally:
                 depth.criteria -= 1
 

@@ -17,6 +17,7 @@ _NARROW = {
 }
 _CASTS = ("half", "bfloat16", "float")
 _IN_PLACE_DRAWS = (
+    "kaiming_uniform_",
     "uniform_",
     "normal_",
     "bernoulli_",
@@ -80,8 +81,10 @@ class Precision(Intervention):
                     self._points.acted(self.name)
                 return args[0].to(self._wide)
             return PASS
-        if name in _IN_PLACE_DRAWS and args and isinstance(args[0], torch.Tensor) and args[0].dtype is torch.float64:
-            return self._draw_in_place(operation)
+        if name in _IN_PLACE_DRAWS:
+            drawn = args[0] if args else operation.kwargs.get("tensor")
+            if isinstance(drawn, torch.Tensor) and drawn.dtype is torch.float64:
+                return self._draw_in_place(operation, drawn)
         if name in _DRAWS and self._wide is torch.float64:
             return self._draw(operation)
         makes = not any(isinstance(a, torch.Tensor) for a in (*args, *operation.kwargs.values()))
@@ -105,11 +108,13 @@ class Precision(Intervention):
         return value
 
     @staticmethod
-    def _draw_in_place(operation: Operation) -> Any:
-        tensor = operation.args[0]
+    def _draw_in_place(operation: Operation, tensor: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
             drawn = torch.empty_like(tensor, dtype=torch.float32)
-            operation.function(drawn, *operation.args[1:], **operation.kwargs)
+            if operation.args:
+                operation.function(drawn, *operation.args[1:], **operation.kwargs)
+            else:
+                operation.function(**{**operation.kwargs, "tensor": drawn})
             tensor.copy_(drawn)
         return tensor
 

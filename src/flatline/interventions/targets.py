@@ -32,7 +32,7 @@ class Targets(Intervention):
             has none.
         low, high: the range of ``clamp``.
         scale: what ``clamp`` divides by first.
-        line, file, shape: where a formula stands and the shape of its target.
+        line, file, shape, floating: where a formula stands, and the shape and kind of its target.
     """
 
     name = "targets"
@@ -46,11 +46,12 @@ class Targets(Intervention):
         line: int = 0,
         file: str = "",
         shape: list[int] | None = None,
+        floating: bool = True,
     ) -> None:
         if how not in _WAYS:
             raise TypeError(f"targets cannot be changed by {how!r}")
         self._how, self._low, self._high, self._scale = how, low, high, scale
-        self._formula = Formula(line, file, shape or [])
+        self._formula = Formula(line, file, shape or [], floating)
         self._generator = torch._C.Generator().manual_seed(OWN_SEED)
         self._output: torch.Tensor | None = None
 

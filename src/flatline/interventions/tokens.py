@@ -24,13 +24,13 @@ class Tokens(Intervention):
     its line. Left as it is: targets that are not found in the input; the random numbers of the program.
 
     Args:
-        line, file, shape: where a formula stands and the shape of its target.
+        line, file, shape, floating: where a formula stands, and the shape and kind of its target.
     """
 
     name = "tokens"
 
-    def __init__(self, line: int = 0, file: str = "", shape: list[int] | None = None) -> None:
-        self._formula = Formula(line, file, shape or [])
+    def __init__(self, line: int = 0, file: str = "", shape: list[int] | None = None, floating: bool = True) -> None:
+        self._formula = Formula(line, file, shape or [], floating)
         self._generator = torch._C.Generator().manual_seed(OWN_SEED)
         self._given: torch.Tensor | None = None
         self._drawn: torch.Tensor | None = None

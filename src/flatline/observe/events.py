@@ -45,6 +45,7 @@ class RunStarted(Record):
     started: float
     rank: int = 0
     seed: int | None = None
+    process: int = 0
     # The interpreter with its options, and whether the program was named as a module: to start it again.
     python: list[str] = []
     module: bool = False

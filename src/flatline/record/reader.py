@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import glob
+import re
 import sqlite3
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,6 +17,7 @@ from numpy.typing import NDArray
 from flatline.observe import events as e
 from flatline.record.store import FORMAT, StoreError
 
+_RANK = re.compile(r"(-\d+)?-rank\d+")
 R = TypeVar("R", bound=e.Record)
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -66,7 +69,9 @@ class Rows:
 class Recording:
     """Everything that was observed of one run, with the questions that symptoms and causes ask of it."""
 
-    def __init__(self, records: list[e.Event]) -> None:
+    def __init__(self, records: list[e.Event], ranks: list[Recording] | None = None) -> None:
+        # The recordings of all processes that trained together, this one among them; empty when there was one.
+        self.ranks = ranks if ranks is not None else []
         self._by_type: dict[type, list[Any]] = {}
         for record in records:
             self._by_type.setdefault(type(record), []).append(record)
@@ -140,6 +145,17 @@ class Recording:
     @cached_property
     def backwards(self) -> int:
         return sum(len(c) for c in self.optimised)
+
+    @cached_property
+    def first_non_finite(self) -> int | None:
+        """The first step whose optimised loss is NaN or infinite."""
+        found = [int(c.steps[bad[0]]) for c in self.optimised if len(bad := np.flatnonzero(~np.isfinite(c.values)))]
+        return min(found, default=None)
+
+    def rows_at(self, step: int) -> int | None:
+        """The rows of the batch that the criterion saw at a step, from the sizes of its calls; None when not seen."""
+        sizes = [int(c.sizes[i]) for c in self.criteria for i in np.flatnonzero(c.steps == step)]
+        return max(sizes, default=None)
 
     # losses ----------------------------------------------------------------------------------------------------
 
@@ -229,8 +245,11 @@ class Recording:
         return found.name if found is not None and found.name else f"parameter {number}"
 
 
-def read(path: str | Path) -> Recording:
-    """Reads the store of a run.
+def read(path: str | Path, alone: bool = False) -> Recording:
+    """Reads the store of a run; of a run in several processes, that of the first rank, with the others as ``ranks``.
+
+    Of several ranks, the first whose loss became NaN or infinite stands for the run; else the lowest. ``alone`` leaves
+    the others unread.
 
     Raises:
         StoreError: the file is missing, is not a store, or was written by a newer flatline.
@@ -238,6 +257,32 @@ def read(path: str | Path) -> Recording:
     path = Path(path)
     if not path.is_file():
         raise StoreError(f"there is no record of a run at {path}; `flatline run PROGRAM` makes one")
+    own = _records(path)
+    others = [] if alone else rank_stores(path)
+    if not others:
+        return Recording(own)
+    ranks = [Recording(_records(other)) if other != path else Recording(own) for other in others]
+    ranks.sort(key=lambda recording: recording.run.rank)
+    first = Recording(own)
+    # The process that only started the others has nothing to tell but what it printed.
+    trained = [r for r in ranks if r.curves]
+    if trained:
+        # Where a number went wrong first is where to look.
+        first = min(trained, key=lambda r: (r.first_non_finite is None, r.first_non_finite or 0, r.run.rank))
+    first.ranks = ranks
+    return first
+
+
+def rank_stores(path: Path) -> list[Path]:
+    """The stores of the ranks of one run, when ``path`` is one of them or that of the process that started them."""
+    stem = re.sub(r"(-\d+)?-rank\d+$", "", path.stem)
+    found = [
+        p for p in path.parent.glob(f"{glob.escape(stem)}*-rank*{path.suffix}") if _RANK.fullmatch(p.stem[len(stem) :])
+    ]
+    return sorted(found)
+
+
+def _records(path: Path) -> list[e.Event]:
     decoder = msgspec.msgpack.Decoder(list[e.Event])
     records: list[e.Event] = []
     try:
@@ -252,4 +297,4 @@ def read(path: str | Path) -> Recording:
             connection.close()
     except (sqlite3.Error, msgspec.MsgspecError) as error:
         raise StoreError(f"{path} cannot be read as the record of a run: {error}") from error
-    return Recording(records)
+    return records

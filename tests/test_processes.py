@@ -1,0 +1,123 @@
+"""Programs that train in several processes: each rank is recorded, one verdict is drawn, and nothing is changed."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flatline.record.reader import rank_stores, read
+from flatline.verdict import diagnose
+from runs import environment, needs_posix, plain, recording, runs_folder, watched, write
+
+pytestmark = needs_posix
+
+TRAIN = """
+    import os, sys, tempfile
+    import torch, torch.nn as nn
+    import torch.distributed as dist
+    import torch.multiprocessing as mp
+    from torch.nn.parallel import DistributedDataParallel
+
+    def train(rank, world, rendezvous, fails):
+        dist.init_process_group("gloo", init_method="file://" + rendezvous, rank=rank, world_size=world)
+        torch.manual_seed(0)
+        model = DistributedDataParallel(nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 3)))
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        generator = torch.Generator().manual_seed(rank)
+        for step in range(15):
+            x = torch.randn(16, 4, generator=generator)
+            loss = nn.functional.cross_entropy(model(x), x[:, :3].argmax(1))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            if fails and rank == 1 and step == 7:
+                raise ValueError("broken row")
+        if rank == 0:
+            print(loss.item(), [p.sum().item() for p in model.parameters()], flush=True)
+        dist.destroy_process_group()
+
+    if __name__ == "__main__":
+        with tempfile.TemporaryDirectory() as folder:
+            args = (2, os.path.join(folder, "meeting"), "fails" in sys.argv)
+            mp.start_processes(train, args=args, nprocs=2, start_method=sys.argv[1])
+"""
+
+RANK = """
+    import torch, torch.nn as nn
+    import torch.distributed as dist
+    dist.init_process_group("gloo")
+    rank = dist.get_rank()
+    torch.manual_seed(0)
+    model = nn.parallel.DistributedDataParallel(nn.Linear(4, 3))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    generator = torch.Generator().manual_seed(rank)
+    for step in range(30):
+        x = torch.randn(16, 4, generator=generator)
+        y = x[:, :3].argmax(1)
+        if rank == 1 and step == 20:
+            x[3, 2] = float("nan")
+        loss = nn.functional.cross_entropy(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    dist.destroy_process_group()
+"""
+
+
+def _without_times(text: bytes) -> str:
+    """The log lines of torch name the time and the processes."""
+    return re.sub(r"W\d{4} [\d:.]+ \d+|process \d+|0x[0-9a-f]+", "…", text.decode())
+
+
+@pytest.mark.parametrize("arguments", [("spawn",), ("fork",), ("spawn", "fails")], ids=" ".join)
+def test_started_processes_compute_and_end_as_alone(arguments: tuple[str, ...], folder: Path) -> None:
+    write(folder, "program.py", TRAIN)
+    expected = plain(folder, "program.py", *arguments)
+    actual = watched(folder, "program.py", *arguments)
+    assert _without_times(actual.out) == _without_times(expected.out)
+    assert _without_times(actual.err) == _without_times(expected.err)
+    assert actual.status == expected.status == (1 if "fails" in arguments else 0)
+    seen = recording(folder)
+    assert [rank.run.rank for rank in seen.ranks] == [0, 1]
+    assert seen.ranks[1].backwards == (8 if "fails" in arguments else 15)
+
+
+def test_torchrun_gives_one_verdict_and_names_the_rank(folder: Path) -> None:
+    write(folder, "program.py", RANK)
+    flatline = ("-m", "flatline", "run", "--json", "verdict.json", "--runs", str(runs_folder(folder)), "program.py")
+    done = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", *flatline],
+        cwd=folder,
+        env=environment(COLUMNS="100"),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("flatline: fault found") == 1
+    verdict = json.loads((folder / "verdict.json").read_text())
+    assert verdict["causes"][0]["name"] == "non-finite-data"
+    assert verdict["causes"][0]["location"]["source"] == 'x[3, 2] = float("nan")'
+    assert "This is rank 1 of 2" in verdict["summary"]
+    assert len({re.sub(r"-rank\d", "", path.name) for path in runs_folder(folder).glob("*.sqlite")}) == 1
+
+
+def test_stores_of_one_run_are_found_from_each_of_them(tmp_path: Path) -> None:
+    for name in ("a.sqlite", "a-rank0.sqlite", "a-rank1.sqlite", "a-2-rank1.sqlite", "ab-rank0.sqlite", "b.sqlite"):
+        (tmp_path / name).touch()
+    of_a = ["a-2-rank1.sqlite", "a-rank0.sqlite", "a-rank1.sqlite"]
+    for name in ("a.sqlite", "a-rank1.sqlite", "a-2-rank1.sqlite"):
+        assert [path.name for path in rank_stores(tmp_path / name)] == of_a
+    assert rank_stores(tmp_path / "b.sqlite") == []
+
+
+def test_a_process_that_starts_others_and_trains_nothing_has_their_verdict(folder: Path) -> None:
+    write(folder, "program.py", TRAIN.replace("x[:, :3].argmax(1)", "torch.zeros(16, dtype=torch.long)"))
+    watched(folder, "program.py", "fork")
+    launcher = next(path for path in runs_folder(folder).glob("*.sqlite") if "rank" not in path.name)
+    assert [cause.name for cause in diagnose(read(launcher)).faults] == ["constant-targets"]
