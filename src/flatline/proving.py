@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 from flatline.causes.base import catalogue
 from flatline.environment import Program
@@ -140,7 +140,7 @@ def prove(
 
     with tempfile.TemporaryDirectory(prefix="flatline-prove-") as folder:
         program = _as_program(train, Path(folder))
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
+        environment = _with_our_path()
         first = run_trial(TrialRequest(program, os.getcwd(), environment))
         if not first.record:
             raise CannotProve(f"the function could not be run in a process of its own: {first.message}\n{first.output}")
@@ -156,12 +156,26 @@ def prove(
     return verdict
 
 
+def _with_our_path() -> dict[str, str]:
+    """The environment, with the folders that this program has put on the path: what it imported is found again."""
+    import json
+    import subprocess
+
+    fresh = subprocess.run(
+        [sys.executable, "-c", "import json, sys; print(json.dumps(sys.path))"], capture_output=True, check=True
+    )
+    given = json.loads(fresh.stdout)
+    added = [os.path.abspath(path) for path in sys.path if path not in given and os.path.abspath(path) not in given]
+    own = os.environ.get("PYTHONPATH")
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([*added, *([own] if own else [])])}
+
+
 def _as_program(train: Callable[[], Any], folder: Path) -> Program:
     """A script that calls the function."""
     import inspect
     import linecache
 
-    import cloudpickle  # type: ignore[import-untyped]
+    import cloudpickle
 
     try:
         called = cloudpickle.dumps(train)

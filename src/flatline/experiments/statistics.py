@@ -20,7 +20,7 @@ def effect_p_value(control: Sequence[bool], trial: Sequence[bool]) -> float:
     >>> effect_p_value([True, False], [True, False])
     0.8333333333333334
     """
-    from scipy.stats import fisher_exact  # type: ignore[import-untyped]
+    from scipy.stats import fisher_exact
 
     table = [[sum(control), len(control) - sum(control)], [sum(trial), len(trial) - sum(trial)]]
     return min(1.0, float(fisher_exact(table, alternative="greater")[1]))

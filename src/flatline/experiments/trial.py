@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 from flatline.changes import Change
 from flatline.environment import Program, watched_environment
