@@ -564,3 +564,46 @@ def test_memory_knows_only_rows_that_were_trained_on() -> None:
             new = F.cross_entropy(model(x[6:]), y[6:], reduction="none")
     assert times(records, "memory") == 3
     assert (len(shared), len(new)) == (2, 2)
+
+
+def test_momentum_written_by_hand_is_another() -> None:
+    def velocity() -> float:
+        v = torch.zeros(1)
+        for _ in range(2):
+            with torch.no_grad():
+                v.mul_(0.99).add_(torch.ones(1))
+        return v.item()
+
+    assert velocity() == pytest.approx(1.99)
+    with changed(Change("learning-rate", {"momentum": 0.0, "written": 0.99})):
+        assert velocity() == 1
+
+
+def test_the_loss_of_end_tokens_is_watched_and_trains_nothing() -> None:
+    scores = torch.zeros(4, 3, requires_grad=True)
+    target = torch.tensor([1, -100, -100, 2])
+    expected = F.cross_entropy(scores, target)
+    expected.backward()  # type: ignore[no-untyped-call]
+    gradient = scores.grad
+    other = torch.tensor([[0.0] * 3, [9.0, 0.0, 0.0], [0.0] * 3, [0.0] * 3], requires_grad=True)
+    with changed(Change("ending", {"token": 0})) as records:
+        loss = F.cross_entropy(other, target)
+        loss.backward()  # type: ignore[no-untyped-call]
+    assert times(records, "ending") == 1
+    assert loss.item() < 0.01 < expected.item()
+    assert gradient is not None and other.grad is not None and torch.equal(other.grad[0], gradient[0])
+
+
+def test_a_formula_in_a_function_is_found_on_the_line_that_calls_it() -> None:
+    prediction = torch.tensor([[1.0], [2.0]], requires_grad=True)
+    target = torch.tensor([1.0, 2.0])
+
+    def squared(p: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        return ((p - t) ** 2).mean()
+
+    def formula() -> torch.Tensor:
+        return squared(prediction, target)
+
+    line = formula.__code__.co_firstlineno + 1
+    with changed(Change("targets", {"how": "shape", "line": line, "file": __file__, "shape": [2]})):
+        assert formula().item() == 0

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import BINARY, CLASSIFICATION, REGRESSION, Case, number
 from flatline.causes.judging import contrast, last, loss
@@ -77,7 +79,7 @@ class ConstantTargets(Cause):
         return RuledOut(f"the targets take {len(values)} values over the {samples} measured")
 
     def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
-        if not isinstance(decision, Found) or len(case.label_counts) > 1:
+        if not isinstance(decision, Found) or len(case.label_counts) > 1 or not _inputs_vary(case):
             return []
         return [
             Experiment(
@@ -144,6 +146,15 @@ def target_line(case: Case) -> Line | None:
         return line
     name = main.names[1] if len(main.names) > 1 and main.names[1] else argument_name(case.recording, line, 1)
     return origin_line(case.recording, line, name) or line
+
+
+def _inputs_vary(case: Case) -> bool:
+    """Whether there are different inputs: where all are one row, equal targets follow from that."""
+    rows = [x for r in case.recording.rows if r.gradient for x in r.inputs[:1] if x.ndim and len(x)]
+    first = rows[0][:1] if rows else None
+    return first is None or any(
+        x.shape[1:] != first.shape[1:] or not np.array_equal(x, np.broadcast_to(first, x.shape)) for x in rows
+    )
 
 
 def _fallen(case: Case) -> bool:

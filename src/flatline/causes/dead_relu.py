@@ -28,7 +28,7 @@ class DeadRelu(Cause):
         loss is (``inactive-margin``). When a layer dies after large updates, ``learning-rate-too-high`` is the cause.
 
     Experiment
-        The same program with LeakyReLU in place of ReLU, or from the default initialisation: no ReLU is dead,
+        The same program without the ReLU on the output, with LeakyReLU, or from the default initialisation: no ReLU is dead,
         and the loss ends far lower.
 
     Fix
@@ -82,8 +82,15 @@ class DeadRelu(Cause):
         )
 
     def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
-        if not isinstance(decision, Found):
+        if not isinstance(decision, Found) or decision.level is not Level.LIKELY:
+            # What died in the course of training comes alive with any gentler start: what killed it is the cause.
             return []
+        backwards = [b for b in case.backwards if any(a.kind == "relu" for a in b.activations)]
+        found = self._dead(backwards)
+        off = (
+            "does the loss fall without the ReLU on the output?",
+            Change("output", {"how": "remove", "kinds": ["relu", "relu_"]}),
+        )
         return [
             Experiment(
                 asks,
@@ -97,6 +104,7 @@ class DeadRelu(Cause):
                 steps=case.recording.steps,
             )
             for asks, change in (
+                *([off] if found is not None and self._is_output(case, found[1]) else []),
                 (
                     "does the loss fall with LeakyReLU in place of ReLU?",
                     Change("operation", {"names": ["relu", "relu_"], "by": "leaky_relu"}),

@@ -8,7 +8,7 @@ import numpy as np
 from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case
 from flatline.causes.inputs import input_lines, model_argument
-from flatline.causes.judging import contrast, loss
+from flatline.causes.judging import contrast, formula, loss
 from flatline.changes import Change
 from flatline.observe.events import Forward
 from flatline.record.kept import continuous, keys
@@ -96,12 +96,13 @@ class DuplicateData(Cause):
         )
 
     def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
-        if not isinstance(decision, Found) or not case.recording.all(Forward):
+        if not isinstance(decision, Found) or decision.level is not Level.LIKELY:
+            # Of rows that may be equal by nature, leaving copies out proves nothing.
             return []
         return [
             Experiment(
                 "is the loss curve the same on the distinct rows alone?",
-                [Change("inputs", {"how": "unique"})],
+                [Change("inputs", {"how": "unique", **formula(case)})],
                 contrast(
                     "inputs",
                     lambda control: isinstance(self.decide(control), Found),

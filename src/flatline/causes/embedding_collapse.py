@@ -74,8 +74,8 @@ class EmbeddingCollapse(Cause):
                 [Change("targets", {"how": "permute"})],
                 contrast(
                     "targets",
-                    lambda control: control.improves,
-                    lambda control, trial: trial.improves and _as_far(control, trial),
+                    lambda control: last(control) < control.first_value,
+                    _as_far,
                     "with the pairs torn apart the loss falls as far: it is brought down by making all codes alike",
                     "with the pairs torn apart the loss does not fall so far: it measures the pairs",
                     lambda control, trial: not _as_far(control, trial),

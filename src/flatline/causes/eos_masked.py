@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case
+from flatline.causes.judging import contrast, last, loss
+from flatline.changes import Change
 from flatline.record.copying import Aligned, aligned, copies
 from flatline.record.reader import Line
 from flatline.record.source import SourceFile
@@ -48,8 +50,8 @@ class EosMasked(Cause):
         In tagging, targets are no tokens of the input.
 
     Experiment
-        None yet: what is missing shows in generated text only, and no change at the loss tells it from other
-        text.
+        The loss of the first masked token of each row, watched while the program trains as it does: it does not fall.
+        Not where a mask of the program's own multiplies the losses.
 
     Fix
         Mask by position (after the first end token) and not by value, or use a padding token of its own.
@@ -99,6 +101,34 @@ class EosMasked(Cause):
                 "token of its own.",
             )
         return None
+
+    def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        token = _end_token(case)
+        if not isinstance(decision, Found) or token is None:
+            return []
+        return [
+            Experiment(
+                "does the loss of the end tokens fall, while the program trains as it does?",
+                [Change("ending", {"token": token})],
+                contrast(
+                    "ending",
+                    lambda control: control.improves,
+                    lambda control, trial: last(trial) > 0.9 * float(loss(trial)[0]),
+                    "the loss of the end tokens does not fall while that of all others does: the model is not taught to stop",
+                    "the loss of the end tokens falls with that of the others: the model is taught to stop",
+                    lambda control, trial: last(trial) < 0.5 * float(loss(trial)[0]),
+                ),
+                steps=case.recording.steps,
+            )
+        ]
+
+
+def _end_token(case: Case) -> int | None:
+    for copy in copies(case.recording):
+        found = endings([a for a in aligned(case.recording) if a.index == copy.index], copy.shift)
+        if found is not None:
+            return found.token
+    return None
 
 
 def endings(steps: list[Aligned], shift: int) -> Endings | None:

@@ -116,7 +116,7 @@ class InactiveMargin(Cause):
                 contrast(
                     change.name,
                     lambda control: bool((loss(control)[:5] == 0).all()),
-                    lambda control, trial: bool((loss(trial)[:5] > 0).all()) and trial.moves,
+                    lambda control, trial: bool((loss(trial)[:1] > 0).all()) and trial.moves,
                     "with a larger margin the same pairs give a loss and move the weights: the pairs were too easy for it",
                     "with a larger margin the loss is 0 as well",
                     lambda control, trial: bool((loss(trial) == 0).all()),

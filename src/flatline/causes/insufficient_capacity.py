@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import Any
 
 import numpy as np
 
@@ -203,14 +204,20 @@ def reference_loss(case: Case) -> float | None:
     """The loss of a network of 2 x 64 units, trained on half of the kept rows, on the other half; None for too few."""
     import torch
 
-    for table in tables(case.recording):
-        x = torch.tensor(np.asarray(table.x, dtype=np.float32)).reshape(len(table.x), -1)
+    found: list[tuple[Any, Any, bool]] = [(t.x, t.y, t.classes is not None) for t in tables(case.recording)]
+    if not found:
+        # Inputs of one number each.
+        kept = [
+            (r.inputs[0], r.target) for r in case.recording.rows if r.gradient and r.inputs and r.target is not None
+        ]
+        found = [(x, y, False) for x, y in kept[:1] if x.ndim == 1 and x.shape == y.shape]
+    for inputs, targets, labels in found:
+        x = torch.tensor(np.asarray(inputs, dtype=np.float32)).reshape(len(inputs), -1)
         if len(x) < FEWEST_ROWS:
             continue
         x = (x - x.mean(0)) / x.std(0).clamp_min(1e-6)
-        labels = table.classes is not None
-        names, codes = np.unique(table.y, return_inverse=True)
-        y = torch.tensor(codes) if labels else torch.tensor(np.asarray(table.y, dtype=np.float32)).reshape(len(x), -1)
+        names, codes = np.unique(targets, return_inverse=True)
+        y = torch.tensor(codes) if labels else torch.tensor(np.asarray(targets, dtype=np.float32)).reshape(len(x), -1)
         draws = torch.Generator().manual_seed(0)
         order = torch.randperm(len(x), generator=draws)
         fit, test = order[: len(x) // 2], order[len(x) // 2 :]

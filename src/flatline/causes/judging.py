@@ -65,6 +65,9 @@ def contrast(
         trial = trials[0] if trials else None
         if trial is None or trial.recording.ended is None:
             return Judgement(Outcome.UNDECIDED, "the trial did not run to its end")
+        ended, before = trial.recording.ended.exception, control.recording.ended
+        if ended is not None and (before is None or before.exception is None):
+            return Judgement(Outcome.UNDECIDED, f"the changed program ended with {ended}")
         failed = [f.message for f in trial.recording.all(ProbeFailed) if f.probe.startswith("intervention")]
         if failed:
             return Judgement(Outcome.UNDECIDED, f"the change could not be made: {failed[0]}")

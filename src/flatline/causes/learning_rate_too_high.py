@@ -97,6 +97,11 @@ class LearningRateTooHigh(Cause):
     def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
         momenta = [m for r in case.recording.all(LearningRate) for m in r.momenta]
         chance = case.chance.value if case.chance is not None else math.inf
+        from flatline.causes.wrong_mode import WrongMode
+
+        if isinstance(WrongMode().decide(case), Found):
+            # Without its normalisation a network bears only a lower rate: the mode is the fault.
+            return []
         if not isinstance(decision, Found) or max(momenta, default=0.0) > CUSTOMARY or case.first_value > 10 * chance:
             # A momentum beyond the customary, and weights that are too large from the start, are cured by a lower rate
             # as well: their own experiments tell.
@@ -151,7 +156,11 @@ def _tamed(factor: float, control: Case, trial: Case) -> bool:
     values = loss(trial)
     rises = float(values.max()) > 1.1 * float(values[0]) and trial.has("rising-loss")
     if control.has("rising-loss", "non-finite-loss"):
-        return not rises and last(trial) <= float(values[0]) and clearly_lower(control, trial, 1.0)
+        # A hundredth of the rate slows every drift: what counts is an overshoot at the start, or that training works now.
+        first = loss(control)[: FIRST + 1]
+        overshoots = not np.all(np.isfinite(first)) or float(first.max()) > 1.5 * float(first[0])
+        tame = not rises and last(trial) <= float(values[0]) and clearly_lower(control, trial, 1.0)
+        return tame and (overshoots or trial.improves)
     return not rises and trial.improves and clearly_lower(control, trial)
 
 

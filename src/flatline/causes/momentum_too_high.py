@@ -37,8 +37,7 @@ class MomentumTooHigh(Cause):
         is an average of gradients (Adam, dampening) does not grow.
 
     Experiment
-        The same rate with momentum 0.9, and with 0: the loss falls to far below. Not where momentum is written
-        by hand.
+        The same rate with momentum 0.9, and with 0: the loss falls to far below.
 
     Fix
         Momentum 0.9; with a higher one, a rate that is smaller by the same factor as 1 - mu.
@@ -85,12 +84,13 @@ class MomentumTooHigh(Cause):
         )
 
     def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
-        if not isinstance(decision, Found) or not case.recording.optimizers:
+        if not isinstance(decision, Found):
             return []
+        by_hand = {"written": self._by_hand(case)[0]} if case.optimizer is None else {}
         return [
             Experiment(
                 f"does the loss fall at the same rate with momentum {momentum:g}?",
-                [Change("learning-rate", {"momentum": momentum})],
+                [Change("learning-rate", {"momentum": momentum, **by_hand})],
                 contrast(
                     "learning-rate",
                     lambda control: self._fails(control)[0],

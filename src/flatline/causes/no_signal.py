@@ -92,7 +92,12 @@ class NoSignal(Cause):
         )
 
     def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        from flatline.causes.inputs_unrelated import InputsUnrelated
+
         if not isinstance(decision, Found) or case.association is None or case.association.found or not case.moves:
+            return []
+        if isinstance(InputsUnrelated().decide(case), Found):
+            # Labels that were torn from their inputs take the same course: the way they were joined tells.
             return []
         return [
             Experiment(

@@ -107,7 +107,12 @@ class SaturatedActivations(Cause):
             "do the units leave their rails, and the loss fall, from the default initialisation?",
             Change("initialisation", {}),
         )
+        larger = (
+            "do the units leave their rails, and the loss fall, from weights as large as many layers need?",
+            Change("initialisation", {"draw": "he"}),
+        )
         inputs = _input_scale(case)
+        order = (scaled, drawn, larger) if inputs is not None and inputs > 10 else (drawn, larger, scaled)
         return [
             Experiment(
                 asks,
@@ -123,7 +128,7 @@ class SaturatedActivations(Cause):
                 ),
                 steps=case.recording.steps,
             )
-            for asks, change in ((scaled, drawn) if inputs is not None and inputs > 10 else (drawn, scaled))
+            for asks, change in order
         ]
 
     @staticmethod

@@ -4,7 +4,7 @@ import math
 
 from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case, number
-from flatline.causes.judging import clearly_lower, contrast, ends
+from flatline.causes.judging import clearly_lower, contrast, ends, last
 from flatline.changes import Change
 from flatline.record.source import steps_limit
 
@@ -74,7 +74,10 @@ class TooFewSteps(Cause):
         )
 
     def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
-        if not isinstance(decision, Found):
+        from flatline.causes.learning_rate_zero import LearningRateZero
+
+        if not isinstance(decision, Found) or isinstance(LearningRateZero().decide(case), Found):
+            # A rate that falls to nothing cuts the way short too: its own experiment tells.
             return []
         return [
             Experiment(
@@ -83,7 +86,7 @@ class TooFewSteps(Cause):
                 contrast(
                     "learning-rate",
                     lambda control: control.moves,
-                    lambda control, trial: trial.path > 3 * control.path and clearly_lower(control, trial),
+                    lambda control, trial: trial.path > 3 * control.path and _falls_on(control, trial),
                     f"on a way {factor:g} times as long the loss goes on falling: it was cut short",
                     value=lambda some: f"path {number(some.path)} of the weights' size; {ends(some)}",
                 ),
@@ -99,3 +102,10 @@ class TooFewSteps(Cause):
         live = {p.parameter for p in facts if p.gradient != 0}
         still = sum(not any(p.moved for p in u.parameters) for u in case.updates)
         return len(live) * 2 < len({p.parameter for p in facts}) or still * 2 > len(case.updates)
+
+
+def _falls_on(control: Case, trial: Case) -> bool:
+    """Thrice as far down, at least: on a way ten times as long, with room for the slope to level off."""
+    start = control.first_value
+    fallen, further = start - last(control), start - last(trial)
+    return clearly_lower(control, trial, 1.0) and further > 3 * max(fallen, 0.0) and further > 0.01 * abs(start)

@@ -48,8 +48,8 @@ class Formula:
             if tensors and any(value is known for value in tensors for known in self._derived):
                 return self._deriving(operation)
             return PASS
-        where = self._points.line()
-        if where is None or where[1] != self._line or not where[0].endswith(self._file):
+        # The formula may stand in a function of the program's that is called on that line.
+        if not any(line == self._line and file.endswith(self._file) for file, line in self._points.lines()):
             return PASS
         given = next((value for value in tensors if value.requires_grad), None)
         operation.args = tuple(self._replaced(v, given) if isinstance(v, torch.Tensor) else v for v in operation.args)

@@ -44,12 +44,12 @@ class Initialisation(Intervention):
 
     Patch points: the first call of each top-level module with gradients; for weights that are plain tensors, the first
     operation that computes with them. Left as they are: one-dimensional weights of modules other than biases (the scale
-    of a normalisation), embeddings, everything that does not need a gradient; the random numbers of the program, which
+    of a normalisation), everything that does not need a gradient; the random numbers of the program, which
     has drawn its own weights before.
 
     Args:
         draw: ``standard`` draws every weight from U(-b, b) with b = 1/sqrt(fan-in), torch's own default for linear and
-            convolutional layers, and sets biases to 0; ``he`` has b = sqrt(6/fan-in), which keeps the size of what
+            convolutional layers, a table of embeddings from N(0, 1), and sets biases to 0; ``he`` has b = sqrt(6/fan-in), which keeps the size of what
             passes a ReLU layer (He and others, 2015), and makes recurrent weights orthogonal; ``symmetric`` draws only
             the weights whose rows or columns are all equal.
         seed: of the draw.
@@ -80,7 +80,10 @@ class Initialisation(Intervention):
             for name, parameter in part.named_parameters(recurse=False):
                 if not self._new(parameter) or not parameter.requires_grad:
                     continue
-                if isinstance(part, torch.nn.Embedding) or (parameter.dim() < 2 and "bias" not in name):
+                if parameter.dim() < 2 and "bias" not in name:
+                    continue
+                if isinstance(part, torch.nn.Embedding):
+                    self._embed(parameter)
                     continue
                 rows = isinstance(part, _ROWS_ARE_OUTPUTS)
                 fan = parameter[0].numel() if rows and parameter.dim() > 1 else parameter.shape[0]
@@ -99,6 +102,12 @@ class Initialisation(Intervention):
         known = self._seen.get(id(tensor))
         self._seen[id(tensor)] = weakref.ref(tensor)
         return known is None or known() is not tensor
+
+    def _embed(self, table: torch.Tensor) -> None:
+        if self._draw == "standard":
+            drawn = torch.randn(table.shape, generator=self._generator)
+            table.data.copy_(drawn)
+            self._points.acted(self.name)
 
     def _redraw(self, weight: torch.Tensor, fan: int, bias: bool, recurrent: bool) -> None:
         if self._draw == "symmetric":

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from flatline.interventions.base import OWN_SEED, Intervention
+from flatline.interventions.formula import Formula
 from flatline.interventions.points import PASS, Operation, Points
 
 _WAYS = ("noise", "finite", "column", "standardise", "fit", "unique")
@@ -30,6 +31,7 @@ class Inputs(Intervention):
         column: the feature, counted over all dimensions but the first.
         columns: several features, permuted together.
         low, high: the range of ``fit``.
+        line, file, shape, floating: where a formula stands, and the shape and kind of its target; for ``unique``.
     """
 
     name = "inputs"
@@ -41,7 +43,12 @@ class Inputs(Intervention):
         columns: list[int] | None = None,
         low: float = -1.0,
         high: float = 1.0,
+        line: int = 0,
+        file: str = "",
+        shape: list[int] | None = None,
+        floating: bool = True,
     ) -> None:
+        self._formula = Formula(line, file, shape or [], floating)
         self._low, self._high = low, high
         self._kept: tuple[int, torch.Tensor] | None = None
         if how not in _WAYS:
@@ -61,16 +68,20 @@ class Inputs(Intervention):
         points.on_backward.append((self.name, self._forget))
         if self._how == "unique":
             points.on_criterion.append((self.name, self._criterion))
+            self._formula.install(self.name, points, lambda target, given: self._kept_of(target))
 
     def _forget(self, loss: torch.Tensor) -> None:
         self._last.clear()
 
     def _criterion(self, name: str, arguments: dict[str, Any]) -> None:
         target = arguments.get("target")
-        if self._kept is not None and isinstance(target, torch.Tensor) and target.dim():
-            rows, index = self._kept
-            if target.shape[0] == rows:
-                arguments["target"] = target[index]
+        if isinstance(target, torch.Tensor) and target.dim():
+            arguments["target"] = self._kept_of(target)
+
+    def _kept_of(self, target: torch.Tensor) -> torch.Tensor:
+        if self._kept is None or target.shape[0] != self._kept[0]:
+            return target
+        return target[self._kept[1]]
 
     def _called(self, module: torch.nn.Module, args: list[Any], kwargs: dict[str, Any]) -> None:
         self._modules = True

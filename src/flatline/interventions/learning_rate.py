@@ -9,8 +9,10 @@ from typing import Any
 import torch
 
 from flatline.interventions.base import Intervention
-from flatline.interventions.points import Points
+from flatline.interventions.points import PASS, Operation, Points
 from flatline.observe.patching import unseen
+
+_MULTIPLIES = frozenset(("mul", "mul_", "__mul__", "__rmul__", "__imul__"))
 
 
 class LearningRate(Intervention):
@@ -28,6 +30,8 @@ class LearningRate(Intervention):
         factor: what the rate is multiplied by.
         value: the rate to be used in place of the program's. For updates by hand it cannot be set.
         momentum: the momentum (the first beta of Adam) to be used.
+        written: the momentum that an update written by hand multiplies its velocity with; multiplications of tensors
+            without gradients by just that number are then by ``momentum``.
         stepped: an optimizer whose scheduler is stepped after a ``backward``, but which is not itself, takes its step.
         constant: each group keeps the rate that its optimizer was made with; with schedulers, warm-ups and rates that
             the program writes itself out of force.
@@ -42,7 +46,9 @@ class LearningRate(Intervention):
         momentum: float | None = None,
         constant: bool = False,
         stepped: bool = False,
+        written: float | None = None,
     ) -> None:
+        self._written = written
         self._stepped, self._owed = stepped, False
         self._factor, self._value, self._momentum, self._constant = factor, value, momentum, constant
         self._made: weakref.WeakKeyDictionary[Any, list[float]] = weakref.WeakKeyDictionary()
@@ -66,6 +72,17 @@ class LearningRate(Intervention):
     def after_probes(self, points: Points) -> None:
         points.on_step.append((self.name, self._step))
         points.on_backward.append((self.name, self._backward))
+        if self._written is not None:
+            points.on_operation.append((self.name, self._multiplied))
+
+    def _multiplied(self, operation: Operation) -> Any:
+        if operation.name in _MULTIPLIES and not torch.is_grad_enabled():
+            if any(type(a) is float and a == self._written for a in operation.args):
+                operation.args = tuple(
+                    self._momentum if type(a) is float and a == self._written else a for a in operation.args
+                )
+                self._points.acted(self.name)
+        return PASS
 
     def _scheduling(self, original: Callable[..., None]) -> Callable[..., None]:
         def step(scheduler: Any, *args: Any, **kwargs: Any) -> None:

@@ -37,6 +37,8 @@ class Parameters(Intervention):
         self._before: list[tuple[torch.Tensor, torch.Tensor]] = []
         self._optimizers: list[torch.optim.Optimizer] = []
         self._stepped = False
+        self._hooked: dict[int, torch.Tensor] = {}
+        self._gradients: dict[int, torch.Tensor] = {}
 
     def before_probes(self, points: Points) -> None:
         self._points = points
@@ -67,18 +69,28 @@ class Parameters(Intervention):
         self._waiting = [leaf for leaf in leaves if id(leaf) not in owned and leaf.requires_grad]
         if not self._stepped:
             self._before = [(leaf, leaf.detach().clone()) for leaf in leaves]
+            for leaf in leaves:
+                if id(leaf) not in self._hooked:
+                    # The program may clear its gradients before the next backward.
+                    self._hooked[id(leaf)] = leaf
+                    leaf.register_post_accumulate_grad_hook(self._keep)  # type: ignore[no-untyped-call]
+
+    def _keep(self, leaf: torch.Tensor) -> None:
+        if not self._stepped and leaf.grad is not None:
+            self._gradients[id(leaf)] = leaf.grad.detach().clone()
 
     def _move_by_hand(self) -> None:
         with torch.no_grad():
             for leaf, before in self._before:
-                gradient = leaf.grad
+                gradient = self._gradients.pop(id(leaf), None)
                 if gradient is None or not torch.equal(leaf, before):
                     continue
                 length = float(gradient.norm())
                 if length > 0:
                     size = max(float(leaf.norm()), 0.1 * leaf.numel() ** 0.5)
                     leaf.data.sub_(gradient, alpha=RELATIVE_STEP * size / length)
-                    gradient.zero_()
+                    if leaf.grad is not None:
+                        leaf.grad.zero_()
                     self._points.acted(self.name)
         self._before = []
 

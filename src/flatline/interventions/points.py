@@ -46,6 +46,8 @@ class _Operations(TorchFunctionMode):
         self._points = points
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if torch.compiler.is_compiling():
+            return func(*args, **(kwargs or {}))
         points = self._points
         operation = Operation(func, args, kwargs or {})
         if points.session.busy or points.inside:
@@ -220,6 +222,16 @@ class Points:
             undo()
 
     # where -------------------------------------------------------------------------------------------------------
+
+    def lines(self, most: int = 4) -> list[tuple[str, int]]:
+        """File and line of the user's code that is being executed, and of its callers, innermost first."""
+        locator = self.session.locator
+        found: list[tuple[str, int]] = []
+        frame = locator.frame(sys._getframe(1))
+        while frame is not None and len(found) < most:
+            found.append((frame.f_code.co_filename, frame.f_lineno))
+            frame = locator.frame(frame.f_back) if frame.f_back is not None else None
+        return found
 
     def line(self) -> tuple[str, int] | None:
         """File and line of the user's code that is being executed."""
