@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # The CPU build; a plain `torch` would bring gigabytes of CUDA.
 TORCH ?= torch==2.13.0
 
-.PHONY: demo test lint bench bench-accuracy bench-overhead bench-proof docs clean
+.PHONY: demo test lint bench bench-accuracy bench-overhead bench-report bench-live bench-proof screenshots chromium docs clean
 
 $(VENV)/.runtime: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -19,10 +19,17 @@ $(VENV)/.tests: $(VENV)/.runtime
 	touch $@
 
 demo: $(VENV)/.runtime
-	-$(BIN)/flatline run --json demo.verdict.json examples/zero_loss.py
+	-$(BIN)/flatline run --json demo.verdict.json --html demo.report.html examples/zero_loss.py
 	@echo "verdict: $(CURDIR)/demo.verdict.json"
+	@echo "report:  $(CURDIR)/demo.report.html"
 
-test: $(VENV)/.tests
+# The pages are tested in Debian's Chromium.
+chromium:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
+	|| { as=$$([ "$$(id -u)" = 0 ] || echo sudo); $$as apt-get update -qq && $$as apt-get install -y -qq chromium >/dev/null; } \
+	|| { echo "The tests of pages need Chromium, which could not be installed: install it, then make test again." >&2; exit 1; }
+
+test: $(VENV)/.tests chromium
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 lint: $(VENV)/.tests
@@ -39,6 +46,15 @@ bench-accuracy: $(VENV)/.tests
 bench-overhead: $(VENV)/.tests
 	$(BIN)/python bench/overhead.py --write docs/overhead.md
 
+bench-report: $(VENV)/.tests chromium
+	OMP_NUM_THREADS=1 $(BIN)/python bench/report.py --write docs/report-figures.md
+
+bench-live: $(VENV)/.tests
+	$(BIN)/python bench/live_load.py
+
+screenshots: $(VENV)/.tests chromium
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/test_page_run.py tests/test_live_page.py --screenshots
+
 bench-proof: $(VENV)/.tests
 	$(BIN)/python bench/proof.py --write docs/proof.md
 
@@ -46,4 +62,4 @@ docs: $(VENV)/.runtime
 	$(BIN)/python docs/generate.py
 
 clean:
-	rm -rf $(VENV) .flatline demo.verdict.json
+	rm -rf $(VENV) .flatline demo.verdict.json demo.report.html

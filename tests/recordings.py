@@ -111,21 +111,21 @@ class Tape:
         facts = e.ParameterFacts(0, 1.0, 1.0, 0.01 if moved else 0.0, moved, True)
         self.add(e.Update(self.now(), self.step, optimizer, [facts]))
 
+    def records(self) -> list[e.Event]:
+        points = [e.Points(n, *(c.tobytes() for c in columns)) for n, columns in self._columns.items()]
+        return [*self._records, *points]
+
     def recording(self) -> Recording:
-        return Recording(self._events())
+        return Recording(self.records())
 
     def store(self) -> bytes:
         """The same as the bytes of a store."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "run.sqlite"
             writer = Writer(str(path))
-            writer.write(self._events())
+            writer.write(self.records())
             writer.close()
             return path.read_bytes()
-
-    def _events(self) -> list[e.Event]:
-        points = [e.Points(n, *(c.tobytes() for c in columns)) for n, columns in self._columns.items()]
-        return [*self._records, *points]
 
     def line_with(self, text: str) -> Line:
         """The one line of the source that holds ``text``."""

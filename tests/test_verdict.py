@@ -112,7 +112,7 @@ def test_the_published_schema_is_one() -> None:
 
 
 def test_the_schema_names_exactly_the_fields_that_are_promised() -> None:
-    """The fields of the design; ``text`` of a symptom and ``location`` of what is expected were added to them."""
+    """The fields of the design; ``text``, ``location`` of what is expected and ``related`` were added to them."""
     promised = {
         "": {"schema", "summary", "healthy", "symptoms", "causes", "ruled_out", "expected", "untested",
              "probe_failures", "overhead", "run", "proof"},
@@ -123,7 +123,7 @@ def test_the_schema_names_exactly_the_fields_that_are_promised() -> None:
         "trial": {"asks", "changes", "steps", "status", "message", "seconds", "isolation"},
         "proof": {"reproduced", "text", "control_shown", "control_runs", "seconds", "stopped", "trials"},
         "symptom": {"name", "first_step", "epoch", "value", "text"},
-        "cause": {"name", "level", "confidence", "location", "evidence", "experiment", "fix"},
+        "cause": {"name", "level", "confidence", "location", "evidence", "experiment", "fix", "related"},
         "location": {"file", "line", "source"},
         "ruled_out": {"name", "evidence"},
         "expected": {"name", "evidence", "location"},
@@ -143,7 +143,7 @@ def test_a_full_verdict_is_valid_and_complete(monkeypatch: pytest.MonkeyPatch) -
         "name": "first", "level": "likely", "confidence": 0.9,
         "location": {"file": LINE.file, "line": 7, "source": LINE.source},
         "evidence": [{"text": "what", "measured": "3", "expected": "2"}],
-        "experiment": None, "fix": {"text": "Do this.", "diff": None},
+        "experiment": None, "fix": {"text": "Do this.", "diff": None}, "related": [],
     }  # fmt: skip
     assert content["causes"][1]["location"] is None
     assert [r["name"] for r in content["ruled_out"]] == ["third", "seventh"]

@@ -19,7 +19,7 @@ from flatline.observe.events import RunEnded, RunStarted
 from flatline.observe.patching import Patches, hide_from_tracebacks, unseen
 from flatline.observe.probes.printed import PrintedProbe
 from flatline.observe.session import Session
-from flatline.record.store import Writer
+from flatline.record.store import Writer, machine
 from flatline.status import StatusLine
 
 
@@ -102,7 +102,9 @@ class Recorder:
         if rank is None:
             given = os.environ.get("RANK", "")
             rank = int(given) if given.isdecimal() else 0
-        self._started = RunStarted(argv, os.getcwd(), versions, time.time(), rank, process=self._process)
+        self._started = RunStarted(
+            argv, os.getcwd(), versions, time.time(), rank, process=self._process, host=machine()
+        )
         before = sys.orig_argv[: len(sys.orig_argv) - len(argv)]
         self._started.module = before[-1:] == ["-m"]
         self._started.python = before[:-1] if self._started.module else before

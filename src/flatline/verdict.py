@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 import re
 from dataclasses import replace
@@ -61,6 +62,7 @@ class CauseItem(msgspec.Struct):
     evidence: list[EvidenceItem]
     experiment: ExperimentItem | None
     fix: Fix
+    related: list[Location] = []
 
 
 class SymptomItem(msgspec.Struct):
@@ -120,6 +122,12 @@ class Verdict(msgspec.Struct):
 
     def write(self, path: str | Path) -> None:
         Path(path).write_bytes(self.to_json() + b"\n")
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        # The report is made from verdicts, and no verdict from a report: it is looked up only when a notebook asks.
+        html: str = importlib.import_module("flatline.report.notebook").as_html(self)
+        return html
 
     @property
     def faults(self) -> list[CauseItem]:
@@ -243,6 +251,7 @@ def _cause_item(name: str, found: Found, experiment: ExperimentItem | None = Non
         [_evidence(item) for item in found.evidence],
         experiment,
         Fix(found.fix),
+        [place for place in map(_location, found.related) if place is not None],
     )
 
 

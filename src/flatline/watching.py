@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -17,7 +17,7 @@ from flatline.observe.install import Probes
 from flatline.observe.patching import Patches
 from flatline.observe.probes.printed import PrintedProbe
 from flatline.observe.session import Session
-from flatline.record.store import Writer
+from flatline.record.store import Writer, machine
 
 if TYPE_CHECKING:
     from flatline.verdict import Verdict
@@ -82,6 +82,8 @@ class watch:
                 time.time(),
                 int(os.environ.get("RANK", "0")),
                 torch.initial_seed(),
+                os.getpid(),
+                machine(),
             )
         )
         self._probes = Probes(self._session)
@@ -108,13 +110,16 @@ class watch:
         self._probes.uninstall()
         self._patches.remove()
         self._writer.close()
-        self.verdict = diagnose(read(self.store))
+        recording = read(self.store)
+        self.verdict = diagnose(recording)
+        self._curve = recording.optimised[0].values if recording.optimised else None
         if self._temporary is not None:
             self._temporary.cleanup()
         if self._show:
-            show(self.verdict)
+            show(self.verdict, curve=self._curve)
 
-    def _repr_html_(self) -> Any:
-        from flatline.report.terminal import as_html
+    def _repr_html_(self) -> str | None:
+        """What a notebook shows; None, which is the plain representation, while the block has not ended."""
+        from flatline.report.notebook import as_html
 
-        return as_html(self.verdict) if hasattr(self, "verdict") else None
+        return as_html(self.verdict, self._curve) if hasattr(self, "verdict") else None

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import ast
 import math
 
 from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import BINARY, REGRESSION, Case, number
 from flatline.causes.judging import clearly_lower, contrast, formula
 from flatline.changes import Change
-from flatline.observe.events import CriterionCall
+from flatline.observe.events import Backward, CriterionCall
+from flatline.record.reader import Line
+from flatline.record.source import SourceFile
+
+_FIX = "Give both the same shape: prediction.squeeze(1), or target.unsqueeze(1)."
 
 
 class TargetBroadcast(Cause):
@@ -55,6 +60,9 @@ class TargetBroadcast(Cause):
                 if backward is not None and backward.elements == targets**2 and "Sub" in backward.head[:4]:
                     shape = str(tuple(call.input.shape)) if call.input is not None else "another shape"
                     return self._found(case, call, shape, backward.elements)
+        for backward in case.backwards:
+            if _squared(backward):
+                return self._by_hand(case, backward)
         return RuledOut("predictions and targets have shapes that go together") if compared else None
 
     def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
@@ -75,6 +83,29 @@ class TargetBroadcast(Cause):
         ]
 
     @staticmethod
+    def _by_hand(case: Case, backward: Backward) -> Found:
+        """``error = model(x) - y`` a line above the loss."""
+        before, after = backward.outer
+        line = case.recording.line(backward.place)
+        call = next((c for c in case.calls if c.step == backward.step and c.name == "expression"), None)
+        if call is not None:
+            line = case.call_line(call) or line
+        return Found(
+            Level.LIKELY,
+            0.97,
+            _difference(case, line) or line,
+            [
+                Evidence(
+                    "prediction, and its difference from the targets",
+                    f"{tuple(before)} and {tuple(after)}",
+                    "the same shape",
+                ),
+                Evidence("differences that the loss averages", str(backward.elements), str(math.prod(before))),
+            ],
+            _FIX,
+        )
+
+    @staticmethod
     def _found(case: Case, call: CriterionCall, shape: str, size: int) -> Found:
         target = tuple(call.target.shape) if call.target is not None else ()
         evidence = [
@@ -92,8 +123,35 @@ class TargetBroadcast(Cause):
             0.98,
             case.call_line(call),
             evidence,
-            "Give both the same shape: prediction.squeeze(1), or target.unsqueeze(1).",
+            _FIX,
         )
+
+
+def _squared(backward: Backward) -> bool:
+    """Whether the loss averages an outer difference: [N, 1] less [N] is [N, N], which no other pair of shapes gives by
+    chance. Distances to a grid or to a codebook have another size, or more dimensions."""
+    if not backward.outer:
+        return False
+    before, after = backward.outer
+    rows = math.prod(before)
+    return rows > 1 and 1 in before and after == [rows, rows] and backward.elements == rows * rows
+
+
+def _difference(case: Case, line: Line | None) -> Line | None:
+    """The line that assigns a difference to a name which the loss line uses."""
+    if line is None:
+        return None
+    source = SourceFile(case.recording, line.file)
+    try:
+        names = {node.id for node in ast.walk(ast.parse(line.source)) if isinstance(node, ast.Name)}
+    except SyntaxError:
+        return None
+    for name in sorted(names):
+        for statement in source.assignments(name):
+            value = getattr(statement, "value", None)
+            if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Sub) and statement.lineno <= line.line:
+                return source.line(statement.lineno)
+    return None
 
 
 def _broadcast(one: list[int], other: list[int]) -> int:

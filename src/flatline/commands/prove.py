@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from flatline.commands.run import STRICT_STATUS, require_program
-from flatline.commands.showing import show_verdict
+from flatline.commands.showing import diagnosed, page_of, require_folder, show, write_html, write_json
 
 _PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -47,8 +47,9 @@ def size(context: click.Context, option: click.Parameter, value: str | None) -> 
 @click.option("--on", type=click.Choice(["local", "ray"]), default="local", show_default=True, help="Where trials run.")
 @click.option("-m", "module", is_flag=True, help="PROGRAM is a module name, as for `python -m`.")
 @click.option("--json", "json_path", type=click.Path(dir_okay=False), help="Also write the verdict to this file.")
+@click.option("--html", "html_path", type=click.Path(dir_okay=False), help="HTML report (default: beside the record).")
 @click.option("--strict", is_flag=True, help="Exit with 10 when a cause is likely or proven.")
-@click.option("--quiet", is_flag=True, help="No progress and no report; with --json, only the file.")
+@click.option("--quiet", is_flag=True, help="No progress and no report; only the files that --json and --html name.")
 @click.option("--runs", "folder", type=click.Path(file_okay=False), help="Folder for the record (default: .flatline).")
 @click.argument("program")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
@@ -59,6 +60,7 @@ def prove(
     on: str,
     module: bool,
     json_path: str | None,
+    html_path: str | None,
     strict: bool,
     quiet: bool,
     folder: str | None,
@@ -70,9 +72,7 @@ def prove(
     PROGRAM may be the record of a run (RUN.sqlite): then only the trials are run. A trial changes no file of yours
     and reaches no network. Ctrl-C ends the trials; what is decided until then is shown.
     """
-    if json_path is not None and not Path(json_path).absolute().parent.is_dir():
-        raise click.UsageError(f"--json {json_path}: there is no folder {Path(json_path).absolute().parent}")
-    json_file = Path(json_path).absolute() if json_path is not None else None
+    json_file, page = require_folder("--json", json_path), require_folder("--html", html_path)
     status = 0
     if not module and program.endswith(".sqlite") and Path(program).is_file():
         if arguments:
@@ -85,9 +85,21 @@ def prove(
             require_program(program)
         store = new_store(folder)
         status = launch("module" if module else "script", program, arguments, store.absolute(), not quiet)
-    proven = run_experiments(store.absolute(), on, budget, max_trials, memory, quiet)
-    verdict = show_verdict(store.absolute(), json_file, quiet)
-    if strict and status == 0 and verdict is not None and verdict.faults:
+    store = store.absolute()
+    proven = run_experiments(store, on, budget, max_trials, memory, quiet)
+    found = diagnosed(store)
+    if found is not None:
+        if json_file is not None:
+            write_json(found, json_file)
+        if not quiet:
+            show(found)
+        if page is not None or not quiet:
+            page = page or page_of(store)
+            if write_html(found, page) and not quiet:
+                click.echo(f"report: {page}", err=True)
+        if not quiet:
+            click.echo(f"record: {store}", err=True)
+    if strict and status == 0 and found is not None and found.verdict.faults:
         status = STRICT_STATUS
     if status == 0 and not proven:
         status = 1

@@ -1,4 +1,4 @@
-"""``flatline report``: the verdict of a recorded run again."""
+"""``flatline report``: the verdict of a recorded run again, and in every form."""
 
 from __future__ import annotations
 
@@ -7,15 +7,70 @@ from pathlib import Path
 
 import click
 
-from flatline.commands.showing import newest_store, show_verdict
+from flatline.commands.showing import (
+    diagnosed,
+    newest_store,
+    page_of,
+    require_folder,
+    show,
+    write_html,
+    write_json,
+    write_sarif,
+)
+
+_FILE = click.Path(dir_okay=False)
 
 
 @click.command()
-@click.option("--json", "json_path", type=click.Path(dir_okay=False), help="Write the verdict to this file.")
+@click.option("--html", "html_path", type=_FILE, help="Where to write the HTML report (default: beside the record).")
+@click.option("--json", "json_path", type=_FILE, help="Write the verdict to this file.")
+@click.option("--sarif", "sarif_path", type=_FILE, help="Write the causes as SARIF 2.1.0, for code review tools.")
+@click.option("--markdown", is_flag=True, help="Print Markdown for an issue on stdout, and nothing on the terminal.")
+@click.option("--open", "open_page", is_flag=True, help="Open the HTML report in a browser.")
 @click.option("--runs", "folder", type=click.Path(file_okay=False), default=".flatline", show_default=True)
 @click.argument("store", required=False)
-def report(json_path: str | None, folder: str, store: str | None) -> None:
-    """Shows the verdict of a recorded run again: STORE, or the newest in the runs folder."""
-    store = store or newest_store(folder)
-    if show_verdict(Path(store), Path(json_path) if json_path else None, quiet=False) is None:
+def report(
+    html_path: str | None,
+    json_path: str | None,
+    sarif_path: str | None,
+    markdown: bool,
+    open_page: bool,
+    folder: str,
+    store: str | None,
+) -> None:
+    """Shows the verdict of a recorded run again: STORE, or the newest in the runs folder.
+
+    It also writes the report as one HTML file that needs no network, and says where.
+    """
+    json_file, sarif_file = require_folder("--json", json_path), require_folder("--sarif", sarif_path)
+    page = require_folder("--html", html_path)
+    found = diagnosed(Path(store or newest_store(folder)))
+    if found is None:
         sys.exit(1)
+    page = page or page_of(found.store)
+    complete = True
+    if json_file is not None:
+        complete &= write_json(found, json_file)
+    if sarif_file is not None:
+        complete &= write_sarif(found, sarif_file)
+    if markdown:
+        from flatline.report.markdown import as_markdown
+
+        click.echo(as_markdown(found.verdict), nl=False)
+    else:
+        show(found)
+    if html_path is not None or open_page or not markdown:
+        written = write_html(found, page)
+        complete &= written
+        if written:
+            click.echo(f"report: {page}", err=True)
+            if open_page:
+                _open(page)
+    sys.exit(0 if complete else 1)
+
+
+def _open(page: Path) -> None:
+    import webbrowser
+
+    if not webbrowser.open(page.absolute().as_uri()):
+        click.echo(f"flatline: no browser could be started; open {page} in one", err=True)

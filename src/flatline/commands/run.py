@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from flatline.commands.showing import show_verdict
+from flatline.commands.showing import diagnosed, page_of, require_folder, show, write_html, write_json
 from flatline.launcher import end_like, launch, new_store, own_rank, wait_for_ranks
 
 STRICT_STATUS = 10
@@ -17,15 +17,17 @@ _PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 @click.command(context_settings=_PASS_ON)
 @click.option("-m", "module", is_flag=True, help="PROGRAM is a module name, as for `python -m`.")
 @click.option("--json", "json_path", type=click.Path(dir_okay=False), help="Also write the verdict to this file.")
+@click.option("--html", "html_path", type=click.Path(dir_okay=False), help="HTML report (default: beside the record).")
 @click.option("--strict", is_flag=True, help="Exit with 10 when a cause is likely or proven.")
 @click.option("--prove", is_flag=True, help="Then prove it by experiment, as `flatline prove` does.")
-@click.option("--quiet", is_flag=True, help="No status line and no report; with --json, only the file.")
+@click.option("--quiet", is_flag=True, help="No status line and no report; only the files that --json and --html name.")
 @click.option("--runs", "folder", type=click.Path(file_okay=False), help="Folder for the record (default: .flatline).")
 @click.argument("program")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def run(
     module: bool,
     json_path: str | None,
+    html_path: str | None,
     strict: bool,
     prove: bool,
     quiet: bool,
@@ -39,23 +41,32 @@ def run(
     """
     if not module:
         require_program(program)
-    if json_path is not None and not Path(json_path).absolute().parent.is_dir():
-        raise click.UsageError(f"--json {json_path}: there is no folder {Path(json_path).absolute().parent}")
-    store = new_store(folder)
-    json_file = Path(json_path).absolute() if json_path is not None else None
-    status = launch("module" if module else "script", program, arguments, store.absolute(), not quiet)
+    json_file, page = require_folder("--json", json_path), require_folder("--html", html_path)
+    store = new_store(folder).absolute()
+    status = launch("module" if module else "script", program, arguments, store, not quiet)
     rank = own_rank()
     if rank is not None:
         if rank > 0:
             # One verdict for all ranks is enough, and one file; the first rank gives it.
             sys.exit(end_like(status))
-        wait_for_ranks(store.absolute())
+        wait_for_ranks(store)
     if prove:
         from flatline.commands.prove import run_experiments
 
-        run_experiments(store.absolute(), quiet=quiet)
-    verdict = show_verdict(store.absolute(), json_file, quiet)
-    if strict and status == 0 and verdict is not None and verdict.faults:
+        run_experiments(store, quiet=quiet)
+    found = diagnosed(store)
+    if found is not None:
+        if json_file is not None:
+            write_json(found, json_file)
+        if not quiet:
+            show(found)
+        if page is not None or not quiet:
+            page = page or page_of(store)
+            if write_html(found, page) and not quiet:
+                click.echo(f"report: {page}", err=True)
+        if not quiet:
+            click.echo(f"record: {store}", err=True)
+    if strict and status == 0 and found is not None and found.verdict.faults:
         status = STRICT_STATUS
     sys.exit(end_like(status))
 

@@ -1,43 +1,100 @@
-"""What several commands share: diagnosing a store and showing the verdict."""
+"""What several commands share: diagnosing a store, showing the verdict, writing it in several forms."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
+    from flatline.record.reader import Recording
     from flatline.verdict import Verdict
 
 
-def show_verdict(store: Path, json_path: Path | None, quiet: bool) -> Verdict | None:
-    """Diagnoses a store, prints and writes the verdict; a fault of ours here is told in one line."""
+@dataclass
+class Diagnosed:
+    """A store, what was read from it, and what follows."""
+
+    store: Path
+    recording: Recording
+    verdict: Verdict
+
+
+def diagnosed(store: Path) -> Diagnosed | None:
+    """Diagnoses a store. A store that cannot be read, and a fault of ours, are told in one line."""
     from flatline.experiments.proof import kept
     from flatline.record.reader import read
     from flatline.record.store import StoreError
-    from flatline.report.terminal import show
     from flatline.verdict import diagnose
 
     try:
-        verdict = diagnose(read(store), kept(store))
-        if json_path is not None:
-            verdict.write(json_path)
+        recording = read(store)
+        return Diagnosed(store, recording, diagnose(recording, kept(store)))
     except StoreError as error:
         click.echo(f"flatline: {error}", err=True)
-        return None
-    except OSError as error:
-        click.echo(f"flatline: cannot write the verdict: {error}", err=True)
-        return None
     except Exception as error:
-        click.echo(
-            f"flatline: the diagnosis failed ({type(error).__name__}: {error}); the record is kept in {store}", err=True
-        )
+        reason = f"{type(error).__name__}: {error}"
+        click.echo(f"flatline: the diagnosis failed ({reason}); the record is kept in {store}", err=True)
+    return None
+
+
+def show(found: Diagnosed) -> None:
+    """Prints the verdict on the terminal, with the optimised loss in small."""
+    from flatline.report import terminal
+
+    curves = found.recording.optimised
+    terminal.show(found.verdict, curve=curves[0].values if curves else None)
+
+
+def write_json(found: Diagnosed, path: Path) -> bool:
+    return _written("the verdict", path, lambda: found.verdict.write(path))
+
+
+def write_html(found: Diagnosed, path: Path) -> bool:
+    from flatline.report import html
+
+    return _written("the report", path, lambda: html.write(path, found.recording, found.verdict, found.store))
+
+
+def write_sarif(found: Diagnosed, path: Path) -> bool:
+    from flatline.report import sarif
+
+    return _written("the SARIF log", path, lambda: path.write_bytes(sarif.to_sarif(found.verdict) + b"\n"))
+
+
+def _written(what: str, path: Path, write: Callable[[], object]) -> bool:
+    """Whether it could be written; if not, the reason is told in one line."""
+    try:
+        write()
+    except OSError as error:
+        click.echo(f"flatline: cannot write {what} to {path}: {error.strerror or error}", err=True)
+    except Exception as error:
+        click.echo(f"flatline: {what} could not be made ({type(error).__name__}: {error})", err=True)
+    else:
+        return True
+    return False
+
+
+def page_of(store: Path) -> Path:
+    """Where the HTML report of a store lies: beside it."""
+    return store.with_suffix(".html")
+
+
+def require_folder(option: str, path: str | None) -> Path | None:
+    """The absolute path to be written to.
+
+    Raises:
+        click.UsageError: its folder does not exist.
+    """
+    if path is None:
         return None
-    if not quiet:
-        show(verdict)
-        click.echo(f"record: {store}", err=True)
-    return verdict
+    absolute = Path(path).absolute()
+    if not absolute.parent.is_dir():
+        raise click.UsageError(f"{option} {path}: there is no folder {absolute.parent}")
+    return absolute
 
 
 def newest_store(folder: str) -> str:

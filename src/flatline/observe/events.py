@@ -39,6 +39,8 @@ class Source(Record):
 
 
 class RunStarted(Record):
+    """``process`` is the program's process id on the machine ``host``: whether it still runs can be asked there."""
+
     argv: list[str]
     directory: str
     versions: dict[str, str]
@@ -46,6 +48,7 @@ class RunStarted(Record):
     rank: int = 0
     seed: int | None = None
     process: int = 0
+    host: str = ""
     # The interpreter with its options, and whether the program was named as a module: to start it again.
     python: list[str] = []
     module: bool = False
@@ -182,7 +185,8 @@ class Backward(Record):
 
     ``head`` names the nodes nearest the loss, ``reached`` the parameters at the graph's leaves, ``unreached`` those that
     an optimizer holds and the graph does not. ``stale``: the first backward after a step found gradients that were not
-    cleared. ``elements``: how many numbers the outermost mean or sum was over (-1: the loss is neither).
+    cleared. ``elements``: how many numbers the outermost mean or sum was over (-1: the loss is neither). ``outer``: the
+    shapes of what has a gradient in a difference near the loss and of that difference, where broadcasting made it larger.
     """
 
     tick: int
@@ -200,6 +204,7 @@ class Backward(Record):
     expression: str = ""
     stale: bool = False
     elements: int = -1
+    outer: list[list[int]] = []
 
 
 class ParameterFacts(msgspec.Struct, array_like=True):

@@ -6,6 +6,7 @@ as functions.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from typing import Any
 
@@ -47,6 +48,7 @@ class Walk:
         self.leaves: list[torch.Tensor] = []
         self.nodes = 0
         self.terms = 0
+        self.outer: list[list[int]] = []
 
 
 def walk(root: Any, measure_activations: bool = True) -> Walk:
@@ -62,6 +64,8 @@ def walk(root: Any, measure_activations: bool = True) -> Walk:
         name = node.name()
         if len(result.head) < 12:
             result.head.append(name.removesuffix("0").removesuffix("Backward"))
+            if name == "SubBackward0" and not result.outer:
+                result.outer = _outer(node)
         variable = getattr(node, "variable", None)
         if variable is not None:
             result.leaves.append(variable)
@@ -77,6 +81,17 @@ def walk(root: Any, measure_activations: bool = True) -> Walk:
                 queue.append((following, depth))
     result.terms = _terms(root)
     return result
+
+
+def _outer(node: Any) -> list[list[int]]:
+    """For a difference with something that has no gradient: the shape of the other side, and of the difference when
+    broadcasting made it larger; else empty."""
+    children = [child for child, _ in node.next_functions if child is not None]
+    if len(children) != 1 or not hasattr(node, "_input_metadata"):
+        return []
+    before = [int(size) for size in children[0]._input_metadata[0].shape]
+    after = [int(size) for size in node._input_metadata[0].shape]
+    return [before, after] if math.prod(after) > math.prod(before) else []
 
 
 def _activation(node: Any, name: str, depth: int) -> Activation | None:

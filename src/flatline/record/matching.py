@@ -24,6 +24,8 @@ VISIBLE = 5e-5
 # by accident in one program of fourteen (measured), a single "0.351" in none of 300.
 LEAST_PRECISION = 300.0
 
+_FLOOR = "the mean rounded down to a whole number"
+
 
 @dataclass
 class Match:
@@ -179,6 +181,15 @@ def _wrong_factor(
         and any(m > w.number.resolution for m, w in zip(means, usable))
     ):
         return Match(printed, False, "0", curve, true, 0.0, "zero")
+    # Printed with decimals, and always whole: a mean that was rounded down on the way, as by // in place of /.
+    whole = [w for w in usable if w.number.resolution < 0.5 and w.number.value == math.floor(float(np.mean(w.since)))]
+    different = {w.number.value for w in whole}
+    if (
+        len(whole) == len(usable) >= 3
+        and len(different) > 1
+        and all(not float(np.mean(w.since)).is_integer() for w in usable)
+    ):
+        return Match(printed, False, _FLOOR, curve, true, None, _FLOOR)
     precision = math.prod(max(1.0, abs(w.number.value) / (2 * w.number.resolution or 1)) for w in usable)
     if precision < LEAST_PRECISION:
         return None

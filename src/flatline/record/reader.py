@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import re
-import sqlite3
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flatline.observe import events as e
-from flatline.record.store import FORMAT, StoreError
+from flatline.record.rows import rows_after
+from flatline.record.store import StoreError
 
 _RANK = re.compile(r"(-\d+)?-rank\d+")
 R = TypeVar("R", bound=e.Record)
@@ -226,7 +226,7 @@ class Recording:
         return self.line_at(found.file, found.line, found.function)
 
     def line_at(self, file: str, number: int, function: str = "") -> Line:
-        lines = self.sources.get(file, "").splitlines()
+        lines = lines_of(self.sources.get(file, ""))
         source = lines[number - 1].strip() if 0 < number <= len(lines) else ""
         return Line(file, number, source, function)
 
@@ -245,10 +245,19 @@ class Recording:
         return found.name if found is not None and found.name else f"parameter {number}"
 
 
+def lines_of(source: str) -> list[str]:
+    """The lines of a source as Python counts them: a form feed or U+2028 begins none.
+
+    >>> lines_of("a\\x0c\\nb\\u2028c")
+    ['a\\x0c', 'b\\u2028c']
+    """
+    return source.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
 def read(path: str | Path, alone: bool = False) -> Recording:
     """Reads the store of a run; of a run in several processes, that of the first rank, with the others as ``ranks``.
 
-    Of several ranks, the first whose loss became NaN or infinite stands for the run; else the lowest. ``alone`` leaves
+    It may be written meanwhile. Of several ranks, the first whose loss became NaN or infinite stands for the run; else the lowest. ``alone`` leaves
     the others unread.
 
     Raises:
@@ -285,16 +294,12 @@ def rank_stores(path: Path) -> list[Path]:
 def _records(path: Path) -> list[e.Event]:
     decoder = msgspec.msgpack.Decoder(list[e.Event])
     records: list[e.Event] = []
-    try:
-        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5.0)
-        try:
-            versions = [row[0] for row in connection.execute("SELECT version FROM format")]
-            if versions and versions[0] > FORMAT:
-                raise StoreError(f"{path} was written by a newer flatline (format {versions[0]}); update flatline")
-            for (blob,) in connection.execute("SELECT records FROM flush ORDER BY id"):
+    last = 0
+    while rows := rows_after(path, last):
+        for number, blob in rows:
+            try:
                 records.extend(decoder.decode(blob))
-        finally:
-            connection.close()
-    except (sqlite3.Error, msgspec.MsgspecError) as error:
-        raise StoreError(f"{path} cannot be read as the record of a run: {error}") from error
+            except msgspec.MsgspecError as error:
+                raise StoreError(f"{path} cannot be read as the record of a run: {error}") from error
+            last = number
     return records

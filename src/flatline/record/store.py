@@ -95,6 +95,11 @@ def _encodable(value: Any) -> Any:
     return value
 
 
+def machine() -> str:
+    """The name of this machine, which says whose process ids a record holds; empty where it is not told."""
+    return os.uname().nodename if hasattr(os, "uname") else ""
+
+
 def on_network_filesystem(path: str) -> bool:
     """Whether ``path`` lies on a filesystem shared by machines (Linux; elsewhere False)."""
     try:

@@ -2,44 +2,36 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+import numpy as np
 
-_BARS = "▁▂▃▄▅▆▇█"
-_NOT_FINITE = "×"
-# Beyond two decades a linear scale shows a spike and nothing else.
-_DECADES = 100.0
+from flatline.record.reader import Floats
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+NOT_FINITE = "×"
 
 
-def sparklines(curves: Sequence[Sequence[float]], width: int = 32) -> list[str]:
-    """Curves as bars on one scale, so that they can be compared; logarithmic when they span two decades.
+def sparkline(values: Floats, width: int = 40, scale: Floats | None = None) -> str:
+    """A bar for each of equally many neighbouring values: the height of their mean, or × where one is NaN or infinite.
 
-    A bar is the mean of the values that share it; one that is NaN or infinite shows as ×.
+    Bars stand on 0, as a loss does; on the least value where one is negative. A loss that hardly moves looks so.
+    ``scale`` holds further values that the bars are drawn to the scale of, so that curves can be compared.
 
-    >>> sparklines([[1, 2, 3, 4], [4, 4]])
-    ['▁▃▆█', '██']
-    >>> sparklines([[1.0, float("nan")], [0.0]])
-    ['█×', '▁']
+    >>> sparkline(np.array([4.0, 3, 2, 1, np.nan]), 5)
+    '█▆▅▃×'
+    >>> sparkline(np.array([2.31, 2.29, 2.3]), 3), sparkline(np.zeros(100), 5), sparkline(np.array([-1.0, 0, 1]), 3)
+    ('███', '▁▁▁▁▁', '▁▅█')
+    >>> sparkline(np.array([1.0, 2.0]), 2, np.array([4.0]))
+    '▃▅'
     """
-    finite = [v for curve in curves for v in curve if math.isfinite(v)]
-    low, high = min(finite, default=0.0), max(finite, default=0.0)
-    logarithmic = low > 0 and high / low > _DECADES
-
-    def scaled(value: float) -> float:
-        return math.log(value) if logarithmic else value
-
-    span = scaled(high) - scaled(low) if finite else 0.0
-
-    def bar(values: Sequence[float]) -> str:
-        if not all(math.isfinite(v) for v in values):
-            return _NOT_FINITE
-        height = (scaled(sum(values) / len(values)) - scaled(low)) / span if span > 0 else 0.0
-        return _BARS[min(len(_BARS) - 1, int(height * len(_BARS)))]
-
-    return ["".join(bar(part) for part in _parts(curve, width)) for curve in curves]
-
-
-def _parts(curve: Sequence[float], width: int) -> list[Sequence[float]]:
-    """The curve cut into at most ``width`` pieces of nearly equal length, none empty."""
-    count = min(width, len(curve))
-    return [curve[len(curve) * i // count : len(curve) * (i + 1) // count] for i in range(count)]
+    parts = np.array_split(values, min(width, len(values))) if len(values) else []
+    means = np.array([part.mean() if np.isfinite(part).all() else np.nan for part in parts])
+    finite = means[np.isfinite(means)]
+    if not len(finite):
+        return NOT_FINITE * len(means)
+    beside = scale[np.isfinite(scale)] if scale is not None else finite
+    low = min(0.0, float(finite.min()), float(beside.min(initial=0.0)))
+    span = max(float(finite.max()), float(beside.max(initial=low))) - low
+    share = (means - low) / span if span > 0 else means - means
+    top = len(BLOCKS) - 1
+    # Halves up: Python rounds them to the even number.
+    return "".join(BLOCKS[int(s * top + 0.5)] if np.isfinite(s) else NOT_FINITE for s in share)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import io
 import os
-import re
-from typing import Any
 
 import msgspec
+import numpy as np
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
 from flatline.causes.base import catalogue
+from flatline.causes.case import number
 from flatline.experiments.proof import CurveItem, ExperimentItem
-from flatline.report.sparkline import sparklines
+from flatline.record.reader import Floats
+from flatline.report.sparkline import sparkline
+from flatline.report.visible import visible
 from flatline.verdict import CauseItem, Location, Verdict
 
 _STYLES = {"proven": "bold red", "likely": "bold red", "possible": "yellow"}
@@ -28,16 +30,16 @@ _ENDED = {
     "refused": "was not run",
     "stopped": "was stopped",
 }
-# The control characters but newline and tab, and those that turn the direction of text.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
-def show(verdict: Verdict, console: Console | None = None) -> None:
-    """Prints a verdict: symptom, cause, line, evidence, what was ruled out, fix."""
+def show(verdict: Verdict, console: Console | None = None, curve: Floats | None = None) -> None:
+    """Prints a verdict: symptom, cause, line, evidence, what was ruled out, fix; and the loss, when it is given."""
     console = console or Console(stderr=True, highlight=False)
-    verdict = msgspec.convert(_visible(msgspec.to_builtins(verdict)), Verdict)
+    verdict = msgspec.convert(visible(msgspec.to_builtins(verdict)), Verdict)
     titles = {name: cause.title for name, cause in catalogue().items()}
     parts: list[RenderableType] = [Text(verdict.summary, style="bold")]
+    if curve is not None and len(curve) > 1 and not console.options.ascii_only:
+        parts.append(_curve(curve, console.width))
     for symptom in verdict.symptoms:
         epoch = f", epoch {symptom.epoch}" if symptom.epoch else ""
         parts.append(_line("sign", f"{symptom.name}: {symptom.text} (step {symptom.first_step}{epoch})"))
@@ -84,15 +86,12 @@ def show(verdict: Verdict, console: Console | None = None) -> None:
     )
 
 
-def _visible(value: Any) -> Any:
-    """What came from the program, with control characters as escapes: in a terminal they could do anything."""
-    if isinstance(value, str):
-        return _CONTROL.sub(lambda match: ascii(match[0])[1:-1], value)
-    if isinstance(value, list):
-        return [_visible(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _visible(item) for key, item in value.items()}
-    return value
+def _curve(values: Floats, width: int) -> Text:
+    """The loss in one line, between its first and its last value."""
+    first, last = number(float(values[0])), number(float(values[-1]))
+    room = min(40, width - len(first) - len(last) - len("  loss    ") - 8)
+    drawn = sparkline(values, room) if room >= 5 else "…"
+    return Text.assemble("  ", ("loss  ", "bold"), f"{first} ", (drawn, "cyan"), f" {last}")
 
 
 def _cause(cause: CauseItem, titles: dict[str, str]) -> list[RenderableType]:
@@ -130,14 +129,15 @@ def _experiment(item: ExperimentItem) -> list[RenderableType]:
     ]
     curves = [_values(curve) for curve in (item.control, item.trial)]
     table = Table.grid(padding=(0, 2))
-    for label, values, drawn, measured, symptoms in zip(
+    for label, values, beside, measured, symptoms in zip(
         ("control", "trial"),
         curves,
-        sparklines(curves),
+        reversed(curves),
         (item.control_measured, item.trial_measured),
         (item.symptoms_in_control, item.symptoms_in_trial),
     ):
-        if values:
+        if len(values):
+            drawn = sparkline(values, 32, beside)
             ends = measured or f"{values[0]:.4g} to {values[-1]:.4g}"
             seen = ", ".join(symptoms) or "no symptom"
             table.add_row(Text(f"    {label}", style="dim"), Text(drawn, style="cyan"), Text(ends), Text(seen, "dim"))
@@ -153,8 +153,8 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _values(curve: CurveItem | None) -> list[float]:
-    return [float(value) for value in curve.values] if curve is not None else []
+def _values(curve: CurveItem | None) -> Floats:
+    return np.array([float(value) for value in curve.values] if curve is not None else [])
 
 
 def _source(location: Location) -> RenderableType:
@@ -167,15 +167,8 @@ def _line(label: str, text: str, style: str = "") -> Text:
     return Text.assemble("  ", (f"{label}  ", f"bold {style}".strip()), (text, style if style == "dim" else ""))
 
 
-def as_text(verdict: Verdict, width: int = 100) -> str:
+def as_text(verdict: Verdict, width: int = 100, curve: Floats | None = None) -> str:
     """The terminal report as plain text of a given width."""
     console = Console(width=width, no_color=True, highlight=False, record=True, file=io.StringIO())
-    show(verdict, console)
+    show(verdict, console, curve)
     return console.export_text()
-
-
-def as_html(verdict: Verdict, width: int = 100) -> str:
-    """The terminal report as an HTML fragment, for notebooks; everything that came from the program is escaped."""
-    console = Console(width=width, highlight=False, record=True, file=io.StringIO())
-    show(verdict, console)
-    return console.export_html(inline_styles=True, code_format="<pre>{code}</pre>")

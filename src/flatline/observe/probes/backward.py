@@ -133,6 +133,7 @@ class BackwardProbe:
                 expression=expression.text if expression is not None else "",
                 stale=stale,
                 elements=_elements(loss.grad_fn),
+                outer=found.outer,
             )
         )
 

@@ -1,0 +1,56 @@
+"""The pages and what they load: fixed files of this package and of the report, read once."""
+
+from __future__ import annotations
+
+import mimetypes
+from collections.abc import Awaitable, Callable
+from functools import cache
+from importlib.resources import files
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from flatline.live.reply import reply_file
+
+# Whatever else lies in those folders is not served.
+_ASSETS = {
+    "live.css": "flatline.live/assets",
+    "runs.js": "flatline.live/assets",
+    "run.js": "flatline.live/assets",
+    "compare.js": "flatline.live/assets",
+    "connection.js": "flatline.live/assets",
+    "curves.js": "flatline.live/assets",
+    "verdict.js": "flatline.live/assets",
+    "words.js": "flatline.live/assets",
+    "icon.svg": "flatline.live/assets",
+    "flatline.css": "flatline.report/assets",
+    "charts.js": "flatline.report/assets",
+    "uPlot.iife.min.js": "flatline.report/assets/uplot",
+    "uPlot.min.css": "flatline.report/assets/uplot",
+}
+
+
+def page(name: str) -> Callable[[Request], Awaitable[Response]]:
+    """A handler that answers with a page. The page is the same for all runs; its script asks for the rest."""
+
+    async def handler(request: Request) -> Response:
+        return reply_file(request, _content("flatline.live/assets", name), "text/html; charset=utf-8")
+
+    return handler
+
+
+async def asset(request: Request) -> Response:
+    """A handler for scripts, styles and the icon."""
+    name = request.path_params["name"]
+    folder = _ASSETS.get(name)
+    if folder is None:
+        raise HTTPException(404, "There is no such file.")
+    kind = "text/javascript" if name.endswith(".js") else mimetypes.guess_type(name)[0] or "application/octet-stream"
+    return reply_file(request, _content(folder, name), kind)
+
+
+@cache
+def _content(folder: str, name: str) -> bytes:
+    package, _, rest = folder.partition("/")
+    return files(package).joinpath(rest, name).read_bytes()

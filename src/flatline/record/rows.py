@@ -1,0 +1,82 @@
+"""Reads the rows of a store in short turns, so that a program that writes to it is never held up."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from flatline.record.store import FORMAT, StoreError
+
+MOST_BYTES = 4_000_000
+
+
+def rows_after(path: str | Path, last: int = 0, most: int = MOST_BYTES) -> list[tuple[int, bytes]]:
+    """Rows of a store with a number above ``last``, in order, about ``most`` bytes of them; empty when there are none.
+
+    Each call is a connection and a transaction of its own, gone when it returns. A reader that stayed would keep the
+    write-ahead log from being reset; on a network filesystem, where there is no such log, it would lock the writer out.
+
+    Raises:
+        StoreError: the file is missing, is not a store, or was written by a newer flatline.
+    """
+    rows: list[tuple[int, bytes]] = []
+    size = 0
+    with closing(_open(path)) as connection:
+        try:
+            _require_format(path, connection)
+            for number, blob in connection.execute("SELECT id, records FROM flush WHERE id > ? ORDER BY id", (last,)):
+                rows.append((number, bytes(blob)))
+                size += len(blob)
+                if size >= most:
+                    break
+        except (sqlite3.Error, TypeError) as error:
+            raise _unreadable(path, error) from error
+    return rows
+
+
+def ends(path: str | Path, first: int = 4, last: int = 2) -> tuple[list[bytes], list[bytes], int]:
+    """The ``first`` first rows of a store, its ``last`` last ones, and the number of the very last (0 for none).
+
+    Raises:
+        StoreError: as :func:`rows_after`.
+    """
+    with closing(_open(path)) as connection:
+        try:
+            _require_format(path, connection)
+            head = connection.execute("SELECT records FROM flush ORDER BY id LIMIT ?", (first,)).fetchall()
+            tail = connection.execute("SELECT id, records FROM flush ORDER BY id DESC LIMIT ?", (last,)).fetchall()
+            number = int(tail[0][0]) if tail else 0
+            return [bytes(row[0]) for row in head], [bytes(row[1]) for row in reversed(tail)], number
+        except (sqlite3.Error, TypeError, ValueError) as error:
+            raise _unreadable(path, error) from error
+
+
+def last_row(path: str | Path) -> int:
+    """The number of the last row; 0 for a store without rows.
+
+    Raises:
+        StoreError: as :func:`rows_after`.
+    """
+    return ends(path, 0, 1)[2]
+
+
+def _open(path: str | Path) -> sqlite3.Connection:
+    path = Path(path)
+    if not path.is_file():
+        raise StoreError(f"there is no record of a run at {path}; `flatline run PROGRAM` makes one")
+    try:
+        # As a URI with everything quoted: a folder may be called "what?".
+        return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5.0)
+    except sqlite3.Error as error:
+        raise _unreadable(path, error) from error
+
+
+def _require_format(path: str | Path, connection: sqlite3.Connection) -> None:
+    versions = [row[0] for row in connection.execute("SELECT version FROM format")]
+    if versions and versions[0] > FORMAT:
+        raise StoreError(f"{path} was written by a newer flatline (format {versions[0]}); update flatline")
+
+
+def _unreadable(path: str | Path, error: Exception) -> StoreError:
+    return StoreError(f"{path} cannot be read as the record of a run: {error}")
