@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.recordings import Tape
 from tests.runs import recording, watched
 
-from flatline.causes.base import Experiment, Found, Judgement, Outcome, catalogue
+from flatline.causes.base import Experiment, Found, Judgement, Level, Outcome, catalogue
 from flatline.causes.case import Case
 from flatline.causes.judging import clearly_lower, contrast, formula, same_course
 from flatline.changes import Change, encode
@@ -153,3 +154,20 @@ def test_nothing_is_offered_for_what_was_not_found() -> None:
         decision = cause.decide(case)
         if not isinstance(decision, Found):
             assert cause.experiments(case, None) == [], name
+
+
+def test_equal_targets_of_one_row_alone_are_not_put_to_the_test() -> None:
+    """Where every input is the same, equal targets follow from that: noise for inputs would prove the wrong cause."""
+
+    def offered(inputs: np.ndarray[tuple[int, int], np.dtype[np.float32]]) -> int:
+        made = Tape("loss = F.mse_loss(model(x), y)")
+        for step in range(4):
+            made.criterion("mse_loss", 1.0 / (step + 1), e.TensorFacts([8, 1], "float32", counts={"1": 8}))
+            made.rows(inputs, np.ones((8, 1), np.float32))
+            made.train([1.0 / (step + 1)])
+        found = made.recording()
+        decision = Found(Level.LIKELY, 0.97, None, [], "")
+        return len(catalogue()["constant-targets"].experiments(Case(found, find_all(found)), decision))
+
+    assert offered(np.arange(16, dtype=np.float32).reshape(8, 2)) == 1
+    assert offered(np.ones((8, 2), np.float32)) == 0

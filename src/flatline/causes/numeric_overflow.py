@@ -6,7 +6,7 @@ import numpy as np
 
 from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import REGRESSION, Case, number
-from flatline.causes.judging import contrast, finite, last, loss
+from flatline.causes.judging import contrast
 from flatline.causes.non_finite import (
     HALF,
     bad_data,
@@ -17,6 +17,7 @@ from flatline.causes.non_finite import (
     operation_line,
     weights_lost,
 )
+from flatline.causes.wider import halves, lost, recovers
 from flatline.changes import Change
 from flatline.observe.events import Backward, Forward, HalfOverflow, LearningRate, NonFinite, Singular
 from flatline.record.reader import Line
@@ -93,22 +94,22 @@ class NumericOverflow(Cause):
                 Experiment(
                     "is the loss finite when a small constant is added inside the root?",
                     [Change("operation", {"names": ["sqrt"], "by": "shift", "amount": 1e-8})],
-                    contrast("operation", _lost, _recovers, "with 1e-8 inside the root every number is finite"),
+                    contrast("operation", lost, recovers, "with 1e-8 inside the root every number is finite"),
                     steps=case.recording.steps,
                 )
             ]
-        wide = "float32" if _halves(case) else "float64"
+        wide = "float32" if halves(case) else "float64"
         return [
             Experiment(
                 f"is the loss finite when the same program computes in {wide}?",
                 [Change("precision", {"dtype": wide})],
                 contrast(
                     "precision",
-                    _lost,
-                    _recovers,
+                    lost,
+                    recovers,
                     f"in {wide}, with the same weights and batches, the loss is finite and the weights move",
                     f"in {wide} the same happens: the range of the type is not to blame",
-                    lambda control, trial: _lost(trial) and first_bad_step(trial) == first_bad_step(control),
+                    lambda control, trial: lost(trial) and first_bad_step(trial) == first_bad_step(control),
                 ),
                 steps=case.recording.steps,
             )
@@ -339,26 +340,3 @@ class NumericOverflow(Cause):
             ],
             "Keep the weights in float32 and use autocast; updates are smaller than the spacing of 16-bit numbers.",
         )
-
-
-def _lost(case: Case) -> bool:
-    return case.has("non-finite-loss", "zero-loss", "nothing-moves") or first_bad_step(case) is not None or case.stuck
-
-
-def _recovers(control: Case, trial: Case) -> bool:
-    """Finite, moving, and no larger than at the start: a loss that merely takes longer to overflow does not count."""
-    if not finite(trial) or not trial.moves or first_bad_step(trial) is not None:
-        return False
-    values = np.abs(loss(trial))
-    sane = float(values.max()) <= GROWTH * max(float(values[0]), trial.chance.value if trial.chance else 0.0)
-    if control.has("non-finite-loss") or first_bad_step(control) is not None:
-        return sane and not trial.has("zero-loss")
-    # Zero, or at rest, in the narrow type: in the wide one the loss must be seen to fall.
-    return sane and bool(values[0] > 0) and last(trial) < 0.8 * float(values[0])
-
-
-def _halves(case: Case) -> bool:
-    recording = case.recording
-    kinds = {p.dtype for p in recording.parameters.values()} | {n.dtype for n in recording.all(NonFinite)}
-    kinds |= {c.input.dtype for c in case.calls if c.input is not None} | {h.dtype for h in recording.all(HalfOverflow)}
-    return bool(kinds & set(HALF))

@@ -82,13 +82,16 @@ class OutputActivationMismatch(Cause):
         return RuledOut(f"what enters {main.name} ({produced}, {spread}) lies in its domain")
 
     def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
-        if not isinstance(decision, Found):
+        from flatline.causes.dead_relu import DeadRelu
+        from flatline.causes.softmax_wrong_dim import SoftmaxWrongDim
+
+        if not isinstance(decision, Found) or isinstance(SoftmaxWrongDim().decide(case), Found):
+            # Scores that are normalised elsewhere are put right by one more softmax as well: that cause tells it.
             return []
         changes = self._replacement(case, decision)
-        given = [c.input for c in case.calls if c.input is not None and c.name != "binary_cross_entropy"]
-        # An output that is 0 throughout comes alive with the same change: dead-relu tells that.
-        dead = bool(given) and all(f.minimum == f.maximum == 0 for f in given)
-        if not changes or dead:
+        dying = DeadRelu().decide(case)
+        if not changes or (isinstance(dying, Found) and dying.level is Level.LIKELY):
+            # An output that is 0 throughout comes alive with the same change: that cause tells it.
             return []
         return [
             Experiment(

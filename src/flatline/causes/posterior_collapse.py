@@ -7,7 +7,7 @@ import numpy as np
 
 from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut, Untested
 from flatline.causes.case import Case, number
-from flatline.causes.judging import contrast
+from flatline.causes.judging import contrast, last, noise
 from flatline.changes import Change
 from flatline.observe.events import Code
 from flatline.record.reader import Line
@@ -20,6 +20,8 @@ ACTIVE = 0.01
 LEFT = 0.1
 FEWEST = 8
 LAST = 3
+# Ten deviations of noise on a code that has one leave next to nothing of what it says.
+DROWNED = 10.0
 # With so many numbers in a sample, a mean over them weighs the reconstruction so many times less than a sum.
 MANY = 8
 
@@ -39,7 +41,8 @@ class PosteriorCollapse(Cause):
         part of a loss that is 0 by construction never had another value.
 
     Experiment
-        The divergence without weight: dimensions of the code become active.
+        The divergence without weight: dimensions of the code become active. Or the code drowned in noise: the loss ends
+        the same, so the decoder ignores it.
 
     Fix
         Sum the reconstruction over the numbers of a sample as the divergence is summed; raise the weight of the
@@ -115,7 +118,20 @@ class PosteriorCollapse(Cause):
                     value=lambda some: f"{_active(some)} active dimensions",
                 ),
                 steps=case.recording.steps,
-            )
+            ),
+            Experiment(
+                "does the loss end the same when the code is drowned in noise?",
+                [Change("operation", {"names": ["randn_like"], "by": "amplify", "amount": DROWNED})],
+                contrast(
+                    "operation",
+                    lambda control: _active(control) == 0,
+                    lambda control, trial: (
+                        abs(last(control) - last(trial)) <= max(3 * noise(control, trial), 0.05 * abs(last(control)))
+                    ),
+                    "with the code drowned in noise the loss ends the same: the decoder ignores it",
+                ),
+                steps=case.recording.steps,
+            ),
         ]
 
     @staticmethod

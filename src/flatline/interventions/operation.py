@@ -33,8 +33,9 @@ class Operation(Intervention):
         names: the functions, as torch names them: ``relu``, ``softmax``, ``sqrt``.
         by: ``identity`` (its input), ``relu``, ``leaky_relu``, ``elu``, ``tanh``, ``sigmoid``, ``logsigmoid``, ``log``;
             ``random`` applies the
-            function itself to normal numbers; ``shift`` applies it to its input plus ``amount``.
-        amount: see ``shift``.
+            function itself to normal numbers; ``shift`` applies it to its input plus ``amount``; ``amplify``
+            multiplies its result by ``amount``.
+        amount: see ``shift`` and ``amplify``.
         dimension: along which a softmax normalises instead.
         line, file: only there; 0 for everywhere.
     """
@@ -50,7 +51,7 @@ class Operation(Intervention):
         line: int = 0,
         file: str = "",
     ) -> None:
-        if by not in (*_FUNCTIONS, "random", "shift", "") or (not by and dimension is None):
+        if by not in (*_FUNCTIONS, "random", "shift", "amplify", "") or (not by and dimension is None):
             raise TypeError(f"no operation can be replaced by {by!r}")
         self._names, self._by, self._amount, self._dimension = frozenset(names), by, amount, dimension
         self._line, self._file = line, file
@@ -80,6 +81,8 @@ class Operation(Intervention):
         if self._by == "random":
             drawn = 2.0 * torch.randn(given.shape, generator=self._generator)
             return called.function(drawn.to(given) + 0.0 * given, *args[1:], **kwargs)
+        if self._by == "amplify":
+            return self._amount * called.function(given, *args[1:], **kwargs)
         if self._by == "shift":
             return called.function(given + self._amount, *args[1:], **kwargs)
         return _FUNCTIONS[self._by](given)  # type: ignore[operator]

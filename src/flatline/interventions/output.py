@@ -13,7 +13,22 @@ from flatline.interventions.base import OWN_SEED, Intervention
 from flatline.interventions.points import PASS, Operation, Points
 
 _VIEWS = frozenset(
-    ["squeeze", "unsqueeze", "flatten", "reshape", "view", "transpose", "permute", "float", "clamp", "contiguous", "T"]
+    [
+        "squeeze",
+        "unsqueeze",
+        "flatten",
+        "reshape",
+        "view",
+        "transpose",
+        "permute",
+        "float",
+        "clamp",
+        "contiguous",
+        "__getitem__",
+        "select",
+        "narrow",
+        "T",
+    ]
 )
 _ADDED: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "log_softmax": lambda x: F.log_softmax(x, 1 if x.dim() > 1 else 0),
