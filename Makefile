@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # The CPU build; a plain `torch` would bring gigabytes of CUDA.
 TORCH ?= torch==2.13.0
 
-.PHONY: demo test lint bench bench-accuracy bench-overhead bench-report bench-live bench-proof screenshots chromium docs clean
+.PHONY: demo test lint bench bench-accuracy bench-preflight bench-overhead bench-report bench-live bench-proof screenshots chromium docs clean
 
 $(VENV)/.runtime: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -42,6 +42,9 @@ bench: bench-accuracy bench-overhead
 
 bench-accuracy: $(VENV)/.tests
 	$(BIN)/python bench/accuracy.py --write docs/accuracy.md
+
+bench-preflight: $(VENV)/.tests
+	$(BIN)/python bench/preflight.py --write docs/preflight.md
 
 bench-overhead: $(VENV)/.tests
 	$(BIN)/python bench/overhead.py --write docs/overhead.md

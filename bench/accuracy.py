@@ -4,7 +4,8 @@
 
 A case counts as top-1 when the first cause is one of its true causes, at ``likely`` or above; as line-exact when
 that cause's location is one of the lines the case accepts. A healthy case is a false alarm when any cause is at
-``likely`` or above. Cases whose file name hashes to 0 modulo 4 are the hold-out part, reported apart.
+``likely`` or above. A case of a fault outside the catalogue (``causes: unknown``) is right when the verdict finds it
+unhealthy, says that none of its causes explains it, and names none at ``likely`` or above. Cases whose file name hashes to 0 modulo 4 are the hold-out part, reported apart.
 """
 
 from __future__ import annotations
@@ -47,6 +48,10 @@ class Case:
         return not self.causes
 
     @property
+    def unknown(self) -> bool:
+        return self.causes == ["unknown"]
+
+    @property
     def held_out(self) -> bool:
         return hashlib.sha256(self.name.encode()).digest()[0] % 4 == 0
 
@@ -72,7 +77,9 @@ def load(path: Path) -> Case:
         if len(found) != 1:
             raise ValueError(f"{path}: {snippet!r} is on {len(found)} lines, not one")
         lines.append(found[0])
-    if causes and not lines:
+    if "unknown" in causes and len(causes) > 1:
+        raise ValueError(f"{path}: an unknown fault stands alone")
+    if causes and causes != ["unknown"] and not lines:
         raise ValueError(f"{path}: a faulty case names its line")
     return Case(
         path,
@@ -154,6 +161,11 @@ class Score:
         return set(self.case.causes) <= {c["name"] for c in self.verdict.get("causes", [])}
 
     @property
+    def admitted(self) -> bool:
+        """The verdict says that something is wrong and that no cause it knows explains it."""
+        return not self.faults and not self.verdict.get("healthy", True) and "None of the" in self.verdict["summary"]
+
+    @property
     def expected_found(self) -> bool:
         return set(self.case.expected) <= {e["name"] for e in self.verdict.get("expected", [])}
 
@@ -168,7 +180,8 @@ class Score:
 
 
 def table(scores: list[Score], title: str) -> str:
-    faulty = [s for s in scores if not s.case.healthy]
+    unknown = [s for s in scores if s.case.unknown]
+    faulty = [s for s in scores if not s.case.healthy and not s.case.unknown]
     healthy = [s for s in scores if s.case.healthy]
 
     def share(part: list[Score], total: list[Score]) -> str:
@@ -183,6 +196,8 @@ def table(scores: list[Score], title: str) -> str:
         f"  healthy programs: benign zero called so   "
         f"{share([s for s in healthy if s.case.expected and s.expected_found], [s for s in healthy if s.case.expected])}",
     ]
+    if unknown:
+        rows.append(f"  faults outside the catalogue: said so     {share([s for s in unknown if s.admitted], unknown)}")
     both = [s for s in faulty if len(s.case.causes) > 1]
     if both:
         rows.append(f"  programs with several faults: all named   {share([s for s in both if s.all_found], both)}")
@@ -196,6 +211,8 @@ def confusion(scores: list[Score]) -> str:
             got = score.faults[0]["name"] if score.faults else "(nothing)"
             if score.top1:
                 got = cause
+            elif score.case.unknown and score.admitted:
+                got = "unknown"
             counts[cause, got] += 1
     rows = ["true cause                     first verdict                  programs"]
     rows += [
@@ -203,6 +220,15 @@ def confusion(scores: list[Score]) -> str:
         for (true, got), n in sorted(counts.items())
     ]
     return "\n".join(rows)
+
+
+def missed(score: Score) -> bool:
+    """Whether the verdict differs from what the case states of itself."""
+    if score.case.healthy:
+        return bool(score.faults)
+    if score.case.unknown:
+        return not score.admitted
+    return not (score.top1 and score.line and score.all_found)
 
 
 def main() -> int:
@@ -218,10 +244,7 @@ def main() -> int:
     misses = [
         s
         for s in scores
-        if (s.faults if s.case.healthy else not (s.top1 and s.line and s.all_found))
-        or not s.expected_found
-        or s.verdict.get("probe_failures")
-        or not s.verdict.get("run")
+        if missed(s) or not s.expected_found or s.verdict.get("probe_failures") or not s.verdict.get("run")
     ]
     parts = [
         table(scores, f"all {len(scores)} programs"),

@@ -63,6 +63,9 @@ def test_a_healthy_program_is_not_called_sick(name: str) -> None:
 def test_a_faulty_program_gets_its_cause_first_and_its_line(name: str) -> None:
     score = accuracy.Score(CASES[name], accuracy.run(CASES[name]))
     assert score.verdict["probe_failures"] == [], score.verdict["probe_failures"]
+    if CASES[name].unknown:
+        assert score.admitted, score.describe()
+        return
     if name in KNOWN_MISSES and not (score.top1 and score.line and score.all_found):
         pytest.xfail(KNOWN_MISSES[name])
     assert score.top1, score.describe()
@@ -71,6 +74,6 @@ def test_a_faulty_program_gets_its_cause_first_and_its_line(name: str) -> None:
 
 
 def test_known_misses_are_faulty_cases_that_exist() -> None:
-    unknown = set(KNOWN_MISSES) - set(CASES)
+    unknown = set(KNOWN_MISSES) - {case.name for case in accuracy.cases()}
     assert not unknown, f"bench/known_misses.txt names cases that do not exist: {sorted(unknown)}"
     assert all(reason for reason in KNOWN_MISSES.values()), "each known miss states its reason after ' # '"

@@ -115,7 +115,7 @@ def test_the_schema_names_exactly_the_fields_that_are_promised() -> None:
     """The fields of the design; ``text``, ``location`` of what is expected and ``related`` were added to them."""
     promised = {
         "": {"schema", "summary", "healthy", "symptoms", "causes", "ruled_out", "expected", "untested",
-             "probe_failures", "overhead", "run", "proof"},
+             "probe_failures", "overhead", "run", "checks", "proof"},
         "experiment": {"asks", "changes", "outcome", "text", "control_measured", "trial_measured", "control", "trial",
                        "symptoms_in_control", "symptoms_in_trial", "steps", "seeds", "control_shown", "control_runs",
                        "trial_shown", "trial_runs", "p_value", "seconds"},

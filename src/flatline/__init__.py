@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "prove", "watch"]
+__all__ = ["__version__", "check", "prove", "watch"]
 
 if TYPE_CHECKING:
+    from flatline.checking import check
     from flatline.proving import prove
     from flatline.watching import watch
 
@@ -25,4 +26,8 @@ def __getattr__(name: str) -> Any:
         from flatline.proving import prove
 
         return prove
+    if name == "check":
+        from flatline.checking import check
+
+        return check
     raise AttributeError(f"module 'flatline' has no attribute {name!r}")

@@ -105,16 +105,19 @@ def launch(
     arguments: tuple[str, ...],
     store: Path,
     show_status: bool,
+    settings: dict[str, str] | None = None,
     changes: Sequence[Change] = (),
     steps: int | None = None,
 ) -> int:
     """Runs the program to its end, or for ``steps`` optimizer steps, with ``changes`` made to it.
 
-    Returns its status as ``subprocess`` gives it: negative for a signal.
+    Returns its status as ``subprocess`` gives it: negative for a signal. ``settings`` are further ones for the
+    recorder, by their names without ``FLATLINE_RUN_``.
     """
     program = Program([sys.executable, *interpreter_flags()], kind == "module", [target, *arguments])
     command = program.command
     environment = watched_environment(program, store, os.getcwd(), os.environ, show_status, changes, steps)
+    environment |= {f"FLATLINE_RUN_{key}": value for key, value in (settings or {}).items()}
     previous: dict[int, Any] = {}
     waiting: list[int] = []
     process: subprocess.Popen[bytes] | None = None

@@ -12,7 +12,7 @@ import sys
 import time
 import types
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flatline import processes
 from flatline.observe.events import RunEnded, RunStarted
@@ -21,6 +21,9 @@ from flatline.observe.probes.printed import PrintedProbe
 from flatline.observe.session import Session
 from flatline.record.store import Writer, machine
 from flatline.status import StatusLine
+
+if TYPE_CHECKING:
+    from flatline.preflight import Preflight
 
 
 class _AfterTorch:
@@ -84,6 +87,7 @@ class Recorder:
         changes: str = "",
         limit: int | None = None,
         rank: int | None = None,
+        preflight: Preflight | None = None,
     ) -> None:
         self._process = os.getpid()
         self._store, self._argv, self._home, self._changes, self._limit = store, argv, home, changes, limit
@@ -105,6 +109,8 @@ class Recorder:
         self._started = RunStarted(
             argv, os.getcwd(), versions, time.time(), rank, process=self._process, host=machine()
         )
+        self._started.check = preflight is not None
+        self._preflight = preflight
         before = sys.orig_argv[: len(sys.orig_argv) - len(argv)]
         self._started.module = before[-1:] == ["-m"]
         self._started.python = before[:-1] if self._started.module else before
@@ -144,7 +150,7 @@ class Recorder:
             from flatline.observe.install import Probes
 
             self.printed.watch_logging(self.patches)
-            self.probes = Probes(self.session)
+            self.probes = Probes(self.session, self._stop if self._preflight is not None else None)
             if self._changes:
                 # A trial: only there is this part loaded.
                 from flatline.changes import decode
@@ -165,17 +171,25 @@ class Recorder:
                 "changes": self._changes,
                 "limit": self._limit,
             }
+            settings["check"] = self._preflight.settings if self._preflight is not None else None
             processes.follow(self.patches, self._joined, settings)
 
         self.session.guarded("install", install)()
+
+    def _stop(self, captured: Any, stopped: Any) -> None:
+        """Ends the program before its first update, after the checks; none of its code runs any more."""
+        assert self._preflight is not None
+        if os.getpid() == self._process:
+            self.session.guarded("checks", self._preflight.look)(self.session, captured)
+            self._write_rest(None)
+        self._preflight.end()
 
     def _joined(self, rank: int) -> None:
         """In a forked process that trains with others: what was carried over from the parent gives way."""
         for remove in self._removals():
             remove()
-        Recorder(
-            processes.rank_store(self._store, rank), False, self._argv, self._home, self._changes, self._limit, rank
-        )
+        store = processes.rank_store(self._store, rank)
+        Recorder(store, False, self._argv, self._home, self._changes, self._limit, rank, self._preflight)
 
     def _removals(self) -> list[Callable[[], None]]:
         """What takes our parts away, the outermost first."""
@@ -251,6 +265,7 @@ def start(settings: dict[str, str]) -> Recorder:
         settings["FLATLINE_RUN_HOME"],
         settings.get("FLATLINE_RUN_CHANGES", ""),
         int(steps) if steps else None,
+        preflight=_preflight(settings.get("FLATLINE_RUN_CHECK")),
     )
 
 
@@ -258,4 +273,14 @@ def start_rank(settings: dict[str, Any], rank: int) -> Recorder:
     """Starts recording in a process that the program has spawned, once its rank is known."""
     store = processes.rank_store(settings["store"], rank)
     changes, limit = settings.get("changes", ""), settings.get("limit")
-    return Recorder(store, False, settings["argv"], settings["home"], changes, limit, rank)
+    return Recorder(
+        store, False, settings["argv"], settings["home"], changes, limit, rank, _preflight(settings["check"])
+    )
+
+
+def _preflight(settings: str | None) -> Preflight | None:
+    if settings is None:
+        return None
+    from flatline.preflight import Preflight
+
+    return Preflight(settings)

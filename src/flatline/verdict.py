@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from flatline.before_training import BEFORE_TRAINING, checks, first_sight, limited
 from flatline.causes.base import (
     Cause,
     Decision,
@@ -26,7 +27,7 @@ from flatline.causes.base import (
 from flatline.causes.case import Case
 from flatline.causes.decisions import decide_all
 from flatline.experiments.proof import ExperimentItem, Proof, ProofItem
-from flatline.observe.events import Printed, ProbeFailed
+from flatline.observe.events import Checked, Printed, ProbeFailed
 from flatline.record.reader import Line, Recording
 from flatline.symptoms.base import PROMINENCE, Symptom, find_all
 
@@ -101,6 +102,14 @@ class Run(msgspec.Struct):
     versions: dict[str, str]
 
 
+class CheckItem(msgspec.Struct):
+    """One check before training: ``passed``, ``failed``, ``expected`` or ``undone`` (with the reason in ``text``)."""
+
+    name: str
+    outcome: str
+    text: str
+
+
 class Verdict(msgspec.Struct):
     """The verdict file. Numbers that JSON cannot hold (NaN, infinities) are written as strings."""
 
@@ -115,6 +124,7 @@ class Verdict(msgspec.Struct):
     probe_failures: list[str]
     overhead: Overhead
     run: Run
+    checks: list[CheckItem] = []
     proof: ProofItem | None = None
 
     def to_json(self) -> bytes:
@@ -150,6 +160,8 @@ def diagnose(recording: Recording, proof: Proof | None = None) -> Verdict:
     ``proof`` is what experiments on this run have shown: a confirmed cause is proven, a refuted one is ruled out.
     """
     symptoms = find_all(recording)
+    if recording.stopped is not None:
+        symptoms = [s for s in symptoms if s.name in BEFORE_TRAINING]
     case = Case(recording, symptoms)
     found: list[tuple[str, Found]] = []
     ruled_out: list[RuledOutItem] = []
@@ -158,11 +170,12 @@ def diagnose(recording: Recording, proof: Proof | None = None) -> Verdict:
     failures = [f"{f.probe}: {f.message}" for f in recording.all(ProbeFailed)]
     known = catalogue()
     titles = {name: cause.title for name, cause in known.items()}
-    decided, broken = decide_all(case, known)
+    limits = {name: cause.before_training if case.preflight else Level.PROVEN for name, cause in known.items()}
+    decided, broken = decide_all(case, {name: cause for name, cause in known.items() if limits[name] is not None})
     failures += broken
     for name, decisions in decided.items():
         for decision in decisions:
-            _sort(name, decision, found, ruled_out, expected, untested)
+            _sort(name, limited(decision, limits[name] or Level.PROVEN), found, ruled_out, expected, untested)
     experiments = proof.experiments if proof is not None else {}
     found.sort(key=lambda pair: (pair[1].level.rank, -pair[1].confidence))
     found, ruled_out, untested = _tested(found, ruled_out, untested, experiments, known)
@@ -187,10 +200,11 @@ def diagnose(recording: Recording, proof: Proof | None = None) -> Verdict:
         Run(
             recording.run.argv,
             recording.run.seed,
-            recording.steps,
+            recording.steps if recording.stopped is None else int(recording.stopped.after),
             count_epochs(recording),
             recording.run.versions,
         ),
+        [CheckItem(*item) for item in checks(recording, found, {r.name: r.evidence for r in ruled_out})],
         proof.whole if proof is not None else None,
     )
 
@@ -225,7 +239,7 @@ def _tested(
 
 def _sort(
     name: str,
-    decision: Decision,
+    decision: Decision | None,
     found: list[tuple[str, Found]],
     ruled_out: list[RuledOutItem],
     expected: list[ExpectedItem],
@@ -288,11 +302,13 @@ def _summary(
     unexplained: bool,
     known: int,
 ) -> str:
-    sight = _sight(recording, symptoms)
+    sight = _sight(recording, symptoms) if recording.stopped is None else first_sight(recording, symptoms)
     if recording.run.rank and len(recording.ranks) > 1:
         sight = f"{sight} This is rank {recording.run.rank} of {len(recording.ranks)}, where it was first seen.".strip()
     faults = [c for c in causes if c.level != Level.POSSIBLE.value]
-    if not recording.backwards and not faults:
+    if recording.run.check and recording.stopped is None:
+        sight = f"The program ended before any update of weights that can be seen. {sight}".strip()
+    if not recording.backwards and not faults and recording.stopped is None:
         return sight or "No training was seen: backward never ran."
     if faults:
         first = faults[0]
@@ -303,7 +319,14 @@ def _summary(
         return f"{sight} None of the {known} causes known here explains it; see what was ruled out."
     if expected:
         return f"{sight} This is expected: {expected[0].evidence}".strip()
+    failed = [c.name for c in recording.all(Checked) if c.outcome == "failed"]
+    if failed:
+        return f"{sight} No cause was found, but {_plural(len(failed), 'check')} failed: {', '.join(failed)}.".strip()
     return f"{sight} No fault was found.".strip()
+
+
+def _plural(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _sight(recording: Recording, symptoms: list[Symptom]) -> str:

@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -62,19 +62,20 @@ class watch:
         self._model = model
         self._optimizers = optimizer if isinstance(optimizer, list) else [optimizer] if optimizer is not None else []
         self._show = show
+        self.home: str | None = None
+        self.before_update: Any = None
         self._temporary = None if store is not None else tempfile.TemporaryDirectory(prefix="flatline-")
         self.store = Path(store) if store is not None else Path(self._temporary.name) / "run.sqlite"  # type: ignore[union-attr]
 
     def __enter__(self) -> watch:
         self._writer = Writer(str(self.store))
-        frame = sys._getframe(1)
-        home = os.path.dirname(os.path.abspath(frame.f_code.co_filename))
-        self._session = Session(self._writer.write, home if os.path.isdir(home) else None)
+        home = self.home or os.path.dirname(os.path.abspath(sys._getframe(1).f_code.co_filename))
+        self.session = Session(self._writer.write, home if os.path.isdir(home) else None)
         self._patches = Patches()
-        self._printed = PrintedProbe(self._session)
+        self._printed = PrintedProbe(self.session)
         self._printed.install(self._patches)
         versions = {"python": sys.version.split()[0], "torch": str(torch.__version__)}
-        self._session.emit(
+        self.session.emit(
             RunStarted(
                 list(sys.argv),
                 os.getcwd(),
@@ -86,12 +87,12 @@ class watch:
                 machine(),
             )
         )
-        self._probes = Probes(self._session)
-        self._probes.install()
+        self.probes = Probes(self.session, self.before_update)
+        self.probes.install()
         for item in self._optimizers:
-            self._session.guarded("optimizer", lambda item=item: self._probes.announce(item))()
+            self.session.guarded("optimizer", lambda item=item: self.probes.announce(item))()
         if self._model is not None:
-            self._session.guarded("forward", lambda: self._probes.announce(self._model))()
+            self.session.guarded("forward", lambda: self.probes.announce(self._model))()
         return self
 
     def __exit__(
@@ -101,13 +102,13 @@ class watch:
         from flatline.report.terminal import show
         from flatline.verdict import diagnose
 
-        session = self._session
+        session = self.session
         session.guarded("printed", self._printed.finish)()
         session.emit(
             RunEnded(session.now(), session.step, kind.__name__ if kind else None, str(error) if error else None, None)
         )
         session.stop()
-        self._probes.uninstall()
+        self.probes.uninstall()
         self._patches.remove()
         self._writer.close()
         recording = read(self.store)

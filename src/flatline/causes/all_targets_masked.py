@@ -43,6 +43,7 @@ class AllTargetsMasked(Cause):
     name = "all-targets-masked"
     row = "Z2"
     title = "every target is masked, so the loss is computed from nothing"
+    before_training = Level.LIKELY
 
     def decide(self, case: Case) -> Decision | None:
         calls = [c for c in case.calls_named(*CLASSIFICATION) if c.valid_targets >= 0]
@@ -117,6 +118,9 @@ class AllTargetsMasked(Cause):
         """A loss of 0 out of log-probabilities that are all clearly below 0: every element was multiplied away."""
         if without_positives(case) is not None:
             # The factor is the one-hot target itself, and has no 1: no-positive-targets tells that.
+            return None
+        if any(c.value is not None and c.value > 0 for c in case.calls):
+            # The criterion itself is above 0: what makes it 0 comes after it, and is no mask.
             return None
         zero = [b for b in case.backwards if b.value == 0 and b.activations]
         if not zero or len(zero) < len(case.backwards) / 2:
@@ -214,7 +218,7 @@ def factor_line(case: Case) -> Line | None:
     for node in source.nodes():
         if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Mult):
             continue
-        for side in (node.right, node.left):
+        for side in (_bare(node.right), _bare(node.left)):
             if not isinstance(side, ast.Name):
                 continue
             made = [s for s in source.assignments(side.id) if s.lineno <= node.lineno]
@@ -228,6 +232,17 @@ def factor_line(case: Case) -> Line | None:
                             return source.line(behind[-1].lineno)
                 return source.line(made[-1].lineno)
     return None
+
+
+def _bare(node: ast.expr) -> ast.expr:
+    """``mask`` of ``mask.reshape(-1)``, ``mask.float()``, ``mask[:, 1:]``."""
+    while True:
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            node = node.func.value
+        elif isinstance(node, ast.Subscript):
+            node = node.value
+        else:
+            return node
 
 
 def _mask_like(statement: ast.stmt) -> bool:

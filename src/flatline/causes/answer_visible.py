@@ -6,21 +6,25 @@ import math
 import numpy as np
 
 from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut, Untested
-from flatline.causes.case import CLASSIFICATION, Case
+from flatline.causes.case import CLASSIFICATION, Case, number
 from flatline.causes.constant_targets import target_line
-from flatline.causes.inputs import input_lines, model_argument
+from flatline.causes.inputs import input_lines
 from flatline.causes.judging import contrast, formula, last
+from flatline.causes.splits import loader_line, parted_line, split_line
 from flatline.changes import Change
 from flatline.observe.events import Visible
-from flatline.record.copying import Copies, Overlap, copies, overlap
-from flatline.record.kept import sliding, tables
-from flatline.record.provenance import made_at
+from flatline.record.copying import FEWEST_SHARED, MOST_SHARED, Copies, copies, overlap
+from flatline.record.kept import calls, sliding, tables
+from flatline.record.near import sources, windows
+from flatline.record.passes import enumerable, shared_rows
 from flatline.record.reader import Line
 from flatline.record.source import SourceFile
 
 # Constructors of layers that mix positions, and how a call of one is told that it must look back only.
 _MIXERS = ("MultiheadAttention", "TransformerEncoderLayer", "TransformerEncoder", "TransformerDecoder", "Transformer")
 _CAUSAL = ("mask", "causal")
+# As for a five-sigma find, with one to spare for several loaders.
+SIGMAS = 6
 
 
 class AnswerVisible(Cause):
@@ -32,13 +36,17 @@ class AnswerVisible(Cause):
     What is measured
         Whether each target is a token of the input, and at which distance; with one more backward pass through the
         graph, which input positions the output of one position depends on. For windows over a series: whether the
-        target is one of the numbers in the window. For splits: equal rows in the training and the evaluation part.
+        target is one of the numbers in the window. For splits: equal rows in the training and the evaluation part, by a
+        hash of each row that a loader gives first; windows that share half their numbers with one trained on; groups of
+        near rows, with a gap around each, that lie in both parts.
 
     How it is told apart
         In a causal model the target is the next token and its gradient is exactly 0. In a masked model hidden tokens
         are no copies. An autoencoder repeats its input on purpose, but sees all of it: only a model that looks back
         and is asked for the token it was just given has lost a shift. One column of a plain table is
-        ``label-in-input``. An evaluation of the training part itself is no leak.
+        ``label-in-input``. An evaluation of the training part itself is no leak, unless the program calls it validation
+        or test. Rows of few possible values are equal by nature; near rows count as one source only where many groups
+        of one label each stand apart with next to no pairs in between, which rows drawn one by one never do.
 
     Experiment
         Random tokens (or numbers), new at every step, with targets made from them as before: a causal model
@@ -48,7 +56,7 @@ class AnswerVisible(Cause):
 
     Fix
         A causal mask; or targets shifted by one; or windows that end before the target; or a split before rows are
-        repeated.
+        repeated; a split by patient, speaker or recording.
 
     References
         https://github.com/huggingface/transformers/issues/48745
@@ -56,14 +64,23 @@ class AnswerVisible(Cause):
         https://github.com/alex-matton/causal-transformer-decoder/issues/1
         https://github.com/marin-community/marin/pull/2700
         https://github.com/MakazhanAlpamys/Soup/issues/680
+        https://github.com/theislab/multimil/issues/75
     """
 
     name = "answer-visible"
     row = "Z7"
     title = "the model can see the answer it is asked to predict"
+    before_training = Level.LIKELY
 
     def decide(self, case: Case) -> Decision | None:
-        return self._tokens(case) or self._window(case) or self._split(case)
+        looks = (self._tokens, self._checked, self._window, self._split, self._loaders, self._sources)
+        first: Decision | None = None
+        for look in looks:
+            decision = look(case)
+            if isinstance(decision, Found):
+                return decision
+            first = first or decision
+        return first
 
     def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
         if not isinstance(decision, Found):
@@ -143,6 +160,35 @@ class AnswerVisible(Cause):
         return self._same_place(case, copy, causal, evidence)
 
     @staticmethod
+    def _checked(case: Case) -> Decision | None:
+        """What was seen before training, by giving the model other values at later places."""
+        hidden = case.checked("future hidden", "passed", "failed")
+        if hidden is None:
+            return None
+        if hidden.outcome == "passed":
+            return RuledOut(hidden.text)
+        measured = hidden.numbers
+        shift, position = int(measured["shift"]), int(measured["position"])
+        return Found(
+            Level.LIKELY,
+            0.98,
+            mixing_line(case) or case.criterion_line,
+            [
+                Evidence(
+                    f"targets equal to the input {shift} places on",
+                    f"{measured['share']:.1%} of {int(measured['targets'])}",
+                ),
+                Evidence(
+                    f"places up to which output {position} of {int(measured['length'])} changes with its input",
+                    f"{int(measured['last'])}",
+                    f"{position + shift - 1}",
+                ),
+            ],
+            "Let each position look back only: give the attention a causal mask, make recurrent layers one-directional, "
+            "pad convolutions on the left.",
+        )
+
+    @staticmethod
     def _same_place(case: Case, copy: Copies, causal: bool, evidence: list[Evidence]) -> Decision:
         return Found(
             Level.LIKELY if causal else Level.POSSIBLE,
@@ -179,6 +225,83 @@ class AnswerVisible(Cause):
                 )
         return None
 
+    @staticmethod
+    def _loaders(case: Case) -> Decision | None:
+        """Equal rows in a loader that is trained on and in one that is only evaluated."""
+        compared = shared_rows(case.recording)
+        if not compared:
+            return None
+        trained = [c.rows for c in calls(case.recording) if c.forward.gradient][:12]
+        trained = [r.reshape(len(r), -1) for r in trained]
+        rows = [r for r in trained if r.shape[1] == trained[0].shape[1]]
+        few = bool(rows) and enumerable(np.concatenate(rows))
+        for found in compared:
+            if found.rows < FEWEST_SHARED or found.rows <= found.expected * few + SIGMAS * math.sqrt(
+                found.expected * few
+            ):
+                continue
+            whole = (
+                found.share >= MOST_SHARED or np.isin(found.trained.keys, found.evaluated.keys).mean() >= MOST_SHARED
+            )
+            if whole and not found.named:
+                # The training part, or everything, evaluated on purpose.
+                continue
+            name = f"rows of {found.named.replace(' ', '_')}" if found.named else "evaluated rows"
+            return Found(
+                Level.LIKELY,
+                0.95,
+                loader_line(case, found, whole),
+                [
+                    Evidence(
+                        f"{name} that were trained on too",
+                        f"{found.rows} of {len(found.evaluated.keys)}",
+                        "0" if not few else f"about {found.expected:.0f}, as rows that are equal by nature",
+                    ),
+                    Evidence("rows in the training part", str(len(found.trained.keys))),
+                ],
+                "Build the evaluated loader from rows that are kept out of training; split before rows are repeated.",
+            )
+        total = sum(len(c.evaluated.keys) for c in compared)
+        return RuledOut(f"no more of the {total} evaluated rows were trained on than equal rows explain")
+
+    @staticmethod
+    def _sources(case: Case) -> Decision | None:
+        """Rows that are no copies but come from one source, in both parts."""
+        found = windows(case.recording)
+        if found is not None:
+            evidence = [
+                Evidence(
+                    "evaluated rows of which half or more stands in rows that were trained on",
+                    f"{found.shared} of {found.rows}",
+                    "few: windows at the border of the two parts",
+                )
+            ]
+            return Found(
+                Level.LIKELY,
+                0.95,
+                parted_line(case, found.place),
+                evidence,
+                "Split the series first, by time or by recording, and cut windows within each part.",
+            )
+        near = sources(case.recording)
+        if near is None:
+            return None
+        return Found(
+            Level.LIKELY,
+            0.9,
+            parted_line(case, near.place),
+            [
+                Evidence(
+                    "evaluated rows that fall into a tight group of rows that were trained on",
+                    f"{near.shared} of {near.rows}, at a distance of {number(near.near)}",
+                    f"as far as one group is from another, {number(near.apart)} and more",
+                ),
+                Evidence("such groups, each of one label", str(near.sources), "no gaps between rows drawn one by one"),
+            ],
+            "Split by source (patient, speaker, photograph), so that all rows of one source are on one side: "
+            "sklearn.model_selection.GroupShuffleSplit; augment after the split.",
+        )
+
     def _split(self, case: Case) -> Decision | None:
         found = overlap(case.recording)
         if found is None:
@@ -186,7 +309,7 @@ class AnswerVisible(Cause):
         return Found(
             Level.LIKELY,
             0.95,
-            split_line(case, found),
+            split_line(case, found.place),
             [
                 Evidence("evaluated rows that were trained on", f"{found.shared} of {found.rows}", "0"),
                 Evidence("rows in the training part, and repetitions among them", f"{found.trained}, {found.repeated}"),
@@ -239,23 +362,6 @@ def _sliced(case: Case, lines: list[Line]) -> Line | None:
         if "[" in line.source and ":" in line.source.partition("[")[2]:
             return line
     return lines[-1] if lines else case.criterion_line
-
-
-def split_line(case: Case, found: Overlap) -> Line | None:
-    """Where the evaluated rows were cut off: the line behind their index, or behind the rows themselves."""
-    recording = case.recording
-    here = recording.line(found.place)
-    argument = model_argument(recording, here)
-    if here is None or argument is None:
-        return here
-    node = ast.parse(argument, mode="eval").body
-    if isinstance(node, ast.Subscript) and isinstance(node.slice, (ast.Name, ast.Attribute)):
-        lines = made_at(recording, here, ast.unparse(node.slice))
-        if lines:
-            return lines[0]
-    lines = made_at(recording, here, argument)
-    cut = [line for line in lines if "split" in line.source or ":" in line.source.partition("[")[2]]
-    return (cut or lines or [here])[0]
 
 
 def _unpredictable(case: Case) -> float:

@@ -124,12 +124,15 @@ class Cause(ABC):
         row: the row of the catalogue.
         title: one sentence that states the fault.
         since: the version that first had it.
+        before_training: how far the cause can be established before the first update; None for one that needs
+            updates or a curve, which is not asked then.
     """
 
     name: ClassVar[str]
     row: ClassVar[str]
     title: ClassVar[str]
     since: ClassVar[str] = "0.1.0"
+    before_training: ClassVar[Level | None] = None
 
     @abstractmethod
     def decide(self, case: Case) -> Decision | list[Decision] | None:

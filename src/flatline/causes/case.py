@@ -36,6 +36,15 @@ class Case:
     def symptom(self, *names: str) -> Symptom | None:
         return next((s for s in self.symptoms if s.name in names), None)
 
+    @property
+    def preflight(self) -> bool:
+        """Whether the program was stopped before its first update: there is no curve, and no weight has moved."""
+        return self.recording.stopped is not None
+
+    def checked(self, name: str, *outcomes: str) -> e.Checked | None:
+        """A check before training with one of these outcomes."""
+        return next((c for c in self.recording.all(e.Checked) if c.name == name and c.outcome in outcomes), None)
+
     # the loss --------------------------------------------------------------------------------------------------
 
     @cached_property
@@ -149,7 +158,7 @@ class Case:
 
     @cached_property
     def stepped(self) -> bool:
-        return bool(self.updates) or any(c.steps for c in self.recording.all(e.StepCount))
+        return self.preflight or bool(self.updates) or any(c.steps for c in self.recording.all(e.StepCount))
 
     @cached_property
     def improves(self) -> bool:
@@ -163,7 +172,12 @@ class Case:
     @cached_property
     def accumulates(self) -> bool:
         """Whether most steps were taken with the gradients of the step before still in theirs."""
-        steps = [u.stale for u in self.updates if u.optimizer >= 0]
+        stale: dict[int, list[bool]] = {}
+        for update in self.updates:
+            if update.optimizer >= 0:
+                stale.setdefault(update.optimizer, []).append(update.stale)
+        # Of several optimizers the one that is cleared least: another one that is cleared does not make up for it.
+        steps = max(stale.values(), key=lambda seen: sum(seen) / len(seen), default=[])
         by_hand: dict[int, bool] = {}
         # Gradients that are added up before the weights are moved by hand are not stale.
         moved = {u.step for u in self.updates if u.optimizer < 0 and any(p.moved for p in u.parameters)}

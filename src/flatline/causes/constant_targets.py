@@ -15,6 +15,7 @@ from flatline.record.source import argument_name
 
 # Chance that every measured batch is pure though the order is random; one in a million, as for a five-sigma find.
 CHANCE_OF_ORDER = 1e-6
+# Eight samples of two classes as frequent as each other are all of one with a chance of 2^-7; fewer say nothing.
 FEWEST = 8
 
 
@@ -48,6 +49,7 @@ class ConstantTargets(Cause):
     name = "constant-targets"
     row = "Z6"
     title = "the targets are constant, so there is nothing to learn"
+    before_training = Level.POSSIBLE
 
     def decide(self, case: Case) -> Decision | None:
         main = case.main_call

@@ -55,6 +55,7 @@ class CtcImpossibleAlignment(Cause):
     name = "ctc-impossible-alignment"
     row = "Z11"
     title = "the CTC output has fewer time steps than the text needs"
+    before_training = Level.LIKELY
 
     def decide(self, case: Case) -> Decision | None:
         calls = case.calls_named("ctc_loss")

@@ -10,6 +10,7 @@ from flatline.changes import Change
 from flatline.observe.events import Activation, Backward, Forward
 from flatline.record.reader import Line
 
+# In three measured steps apart from each other, so that it is no matter of one batch.
 FEWEST = 3
 
 
@@ -42,6 +43,7 @@ class DeadRelu(Cause):
     name = "dead-relu"
     row = "F9"
     title = "a ReLU gives 0 for every sample, so nothing before it can learn"
+    before_training = Level.POSSIBLE
 
     def decide(self, case: Case) -> Decision | None:
         backwards = [b for b in case.backwards if any(a.kind == "relu" for a in b.activations)]

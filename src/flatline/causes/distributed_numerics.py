@@ -38,6 +38,7 @@ class DistributedNumerics(Cause):
     name = "distributed-numerics"
     row = "Z3b"
     title = "numbers go wrong in the exchange between processes"
+    before_training = Level.LIKELY
 
     def decide(self, case: Case) -> Decision | None:
         recording = case.recording

@@ -41,6 +41,7 @@ class DoubleSigmoid(Cause):
     name = "double-sigmoid"
     row = "F2"
     title = "BCEWithLogits takes logits and was given probabilities"
+    before_training = Level.LIKELY
 
     def decide(self, case: Case) -> Decision | None:
         calls = [c for c in case.calls_named("binary_cross_entropy_with_logits") if c.input is not None]

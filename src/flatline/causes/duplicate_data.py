@@ -12,10 +12,12 @@ from flatline.causes.judging import contrast, formula, loss
 from flatline.changes import Change
 from flatline.observe.events import Forward
 from flatline.record.kept import continuous, keys
+from flatline.record.passes import Pass, passes, repeated_by_workers
 from flatline.record.provenance import made_at
 from flatline.record.reader import Line
 from flatline.record.source import SourceFile
 
+# In smaller batches half a batch is a handful: programs that overfit one sample on purpose.
 FEWEST_ROWS = 8
 # On average each row stands twice in one batch, and no batch brought others: by counting pigeonholes, not by chance.
 COPIES = 2
@@ -44,11 +46,13 @@ class DuplicateData(Cause):
 
     What is measured
         Rows of inputs with their targets, compared exactly within each step and over all measured steps: how many
-        different ones there are, and how many a single batch has.
+        different ones there are, and how many a single batch has. For a stream that several workers read, a hash of
+        each row of its first pass.
 
     How it is told apart
         Over epochs every row comes back; so copies count within one batch only, and only when all of training brought
         fewer different rows than half a batch. Rows of a rare class drawn more often stand beside many others.
+        A stream of which each row comes exactly as often as there are workers was read whole by each of them.
         Augmented copies are not equal. Rows of few whole numbers may be equal by nature, and are said to be possible.
 
     Experiment
@@ -65,8 +69,12 @@ class DuplicateData(Cause):
     name = "duplicate-data"
     row = "S6"
     title = "a few samples are repeated; the training set is smaller than it looks"
+    before_training = Level.LIKELY
 
     def decide(self, case: Case) -> Decision | None:
+        for stream in passes(case.recording):
+            if repeated_by_workers(stream):
+                return self._workers(case, stream)
         found = repeats(case)
         if found is None:
             return None
@@ -114,6 +122,23 @@ class DuplicateData(Cause):
                 steps=case.recording.steps,
             )
         ]
+
+    @staticmethod
+    def _workers(case: Case, stream: Pass) -> Decision:
+        workers = stream.loader.workers
+        distinct = len(np.unique(stream.keys))
+        return Found(
+            Level.LIKELY,
+            0.98,
+            case.recording.line(stream.loader.place) or case.criterion_line,
+            [
+                Evidence("rows in one pass over the stream", str(len(stream.keys))),
+                Evidence("different ones among them", str(distinct), "all of them"),
+                Evidence("worker processes that read it", f"{workers}, each from its beginning"),
+            ],
+            "An IterableDataset is copied into every worker: let each read its share, rows[info.id :: info.num_workers] "
+            "with torch.utils.data.get_worker_info(), or use one worker.",
+        )
 
 
 def repeats(case: Case) -> Repeats | None:

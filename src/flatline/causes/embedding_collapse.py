@@ -59,6 +59,7 @@ class EmbeddingCollapse(Cause):
     name = "embedding-collapse"
     row = "F17"
     title = "the embeddings of all samples have become one point"
+    before_training = Level.POSSIBLE
 
     def decide(self, case: Case) -> Decision | None:
         if case.curve is None or len(case.curve) < FEWEST or not case.moves:

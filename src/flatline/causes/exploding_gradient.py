@@ -46,6 +46,7 @@ class ExplodingGradient(Cause):
     name = "exploding-gradient"
     row = "V2"
     title = "signal and gradient grow from layer to layer"
+    before_training = Level.POSSIBLE
 
     def decide(self, case: Case) -> Decision | None:
         chance = self._chance(case)

@@ -16,6 +16,7 @@ from flatline.record.provenance import made_at
 from flatline.record.reader import Curve, Line
 from flatline.record.source import SourceFile, enclosing_calls
 
+# One turn of each may be the warm-up of a schedule.
 FEWEST_TURNS = 3
 # The discriminator's loss on real and made samples when it is right with odds of 19 to 1 (99 to 1): -2 ln 0.95 (0.99),
 # and the generator's then: -ln 0.05 (0.01). At balance they are 2 ln 2 and ln 2.

@@ -40,6 +40,7 @@ class GraphCut(Cause):
     name = "graph-cut"
     row = "F7"
     title = "the loss is cut off from weights that should learn"
+    before_training = Level.LIKELY
 
     def decide(self, case: Case) -> Decision | None:
         if not case.backwards:
@@ -56,6 +57,10 @@ class GraphCut(Cause):
                 "Compute the loss from the model's output without .item(), .data, detach(), numpy or torch.tensor().",
             )
         held = {p for o in case.recording.optimizers.values() for p in o.parameters}
+        stopped = case.recording.stopped
+        if stopped is not None:
+            # Another optimizer, as that of a generator, has its turn after the first update.
+            held &= set(stopped.parameters)
         used: set[int] = set()
         for forward in case.recording.all(Forward):
             if forward.gradient:
@@ -69,6 +74,7 @@ class GraphCut(Cause):
             return RuledOut(f"backward reaches all {len(held & used) or len(reached)} parameters that took part")
         names = ", ".join(sorted(case.recording.parameter_name(p) for p in lost)[:4])
         cut = self._cut_above(case, lost)
+        checked = case.checked("gradient everywhere", "failed")
         evidence = [
             Evidence(
                 "parameters used in the forward pass that no backward reaches",
@@ -76,6 +82,8 @@ class GraphCut(Cause):
                 "0",
             ),
         ]
+        if checked is not None and checked.numbers.get("none"):
+            evidence.append(Evidence("gradients before the first update", checked.text, "one for each parameter"))
         if cut is not None:
             evidence.append(Evidence("where the graph was left above them", cut.operation))
         line = case.recording.line(cut.place) if cut is not None else self._source_cut(case) or case.backward_line

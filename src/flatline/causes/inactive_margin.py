@@ -21,6 +21,7 @@ MARGINS = (
 # Untrained embeddings know nothing, so each pair or triplet is in the wrong order, or within the margin, with
 # probability 1/2 or more: that all of n are settled beyond the margin has a probability of at most 2^-n.
 IMPOSSIBLE = 1e-6
+# Of the measured batches: what holds for most of them is what training sees.
 SHARE = 0.5
 
 
@@ -54,6 +55,7 @@ class InactiveMargin(Cause):
     name = "inactive-margin"
     row = "Z8"
     title = "every pair already keeps the margin, so the loss and its gradient are 0"
+    before_training = Level.LIKELY
 
     def decide(self, case: Case) -> Decision | None:
         hinges = [(b, hinge_of(b)) for b in case.backwards]

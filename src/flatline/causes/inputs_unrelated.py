@@ -33,7 +33,7 @@ class InputsUnrelated(Cause):
     What is measured
         Whether the inputs of all rows are the same while targets differ; whether any probe predicts the targets; two
         loaders that are shuffled apart and read side by side; inputs and targets that are shuffled by two different
-        draws; the targets of the rows before or after.
+        draws, or read from one collection in two orders; the targets of the rows before or after.
 
     How it is told apart
         In ``no-signal`` the data are what they are. Here something shows that they were related once: the way they were
@@ -69,7 +69,7 @@ class InputsUnrelated(Cause):
         evidence = [
             Evidence(f"best probe of {found.rows} rows ({found.method})", f"p = {found.p:.2g}", "below 0.001"),
         ]
-        for look in (self._loaders, self._orders, self._shifted):
+        for look in (self._loaders, self._orders, self._sorted, self._shifted):
             decision = look(case, evidence)
             if decision is not None:
                 return decision
@@ -188,6 +188,37 @@ class InputsUnrelated(Cause):
         )
 
     @staticmethod
+    def _sorted(case: Case, evidence: list[Evidence]) -> Decision | None:
+        """One way goes through a collection in its own order, the other through the same one sorted."""
+        line = case.criterion_line
+        name = target_argument(case)
+        if line is None or not name:
+            return None
+        ways = (input_lines(case), made_at(case.recording, line, name))
+        plain, ordered = ([walked(case, way, orders) for way in ways] for orders in (False, True))
+        for here, there in ((0, 1), (1, 0)):
+            same = set(plain[here]) & set(ordered[there]) - set(ordered[here])
+            if same:
+                names = min(same)
+                return Found(
+                    Level.LIKELY,
+                    0.95,
+                    ordered[there][names],
+                    [
+                        *evidence,
+                        Evidence(
+                            "orders in which one collection is read",
+                            f"{names} as it is (line {plain[here][names].line}), and sorted "
+                            f"(line {ordered[there][names].line})",
+                            "one order for both",
+                        ),
+                    ],
+                    "Read inputs and targets in one loop over the same names.",
+                    related=[plain[here][names]],
+                )
+        return None
+
+    @staticmethod
     def _shifted(case: Case, evidence: list[Evidence]) -> Decision | None:
         """The targets of the rows before or after fit, where the rows came in the order of the data."""
         if any(x.shuffle for x in case.recording.all(LoaderSeen)):
@@ -247,6 +278,23 @@ def target_argument(case: Case) -> str | None:
     if main is not None and len(main.names) > 1 and main.names[1]:
         return main.names[1]
     return argument_name(case.recording, case.criterion_line, 1)
+
+
+def walked(case: Case, lines: list[Line], ordered: bool) -> dict[str, Line]:
+    """The collections that lines go through in a loop or comprehension: as they are, or in ``sorted`` order."""
+    found: dict[str, Line] = {}
+    for line in lines:
+        for node in SourceFile(case.recording, line.file).nodes():
+            if not isinstance(node, (ast.comprehension, ast.For)):
+                continue
+            through = node.iter
+            if through.lineno != line.line:
+                continue
+            is_sorted = isinstance(through, ast.Call) and ast.unparse(through.func) == "sorted" and bool(through.args)
+            if is_sorted == ordered:
+                inner = through.args[0] if isinstance(through, ast.Call) and is_sorted else through
+                found.setdefault(ast.unparse(inner), line)
+    return found
 
 
 def draws(case: Case, lines: list[Line]) -> list[Line]:

@@ -10,13 +10,14 @@ from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, J
 from flatline.causes.case import CLASSIFICATION, Case, number
 from flatline.causes.initialization import constant_weight_line, parts_line, random_weight_line
 from flatline.causes.judging import ends, last
-from flatline.observe.events import CriterionCall
+from flatline.observe.events import Checked, CriterionCall
 from flatline.record.kept import tables
 from flatline.record.reader import Line
 
 # The loss no longer falls: between the third and the last quarter of the run by less than a twentieth, the usual
 # significance of a change, of all it has fallen or of the chance loss.
 LEVEL = 0.05
+# A floor cannot be told from a slow start in fewer steps: the quarters compared above have 25 each.
 FEWEST_STEPS = 100
 # A difference of two shares of n rows each, five of its standard errors: one in a million by chance.
 ERRORS = 5.0
@@ -63,9 +64,13 @@ class InsufficientCapacity(Cause):
     name = "insufficient-capacity"
     row = "S8"
     title = "the model is too small for the relation in the data"
+    before_training = Level.POSSIBLE
 
     def decide(self, case: Case) -> Decision | None:
         main = case.main_call
+        learned = case.checked("one batch can be learned", "passed", "failed")
+        if learned is not None:
+            return self._one_batch(case, learned)
         if case.curve is None or main is None or not case.moves or not math.isfinite(case.explained):
             return None
         if case.recording.steps < FEWEST_STEPS or case.explained > 1 - GAP:
@@ -123,6 +128,26 @@ class InsufficientCapacity(Cause):
                 steps=case.recording.steps,
             )
         ]
+
+    @staticmethod
+    def _one_batch(case: Case, learned: Checked) -> Decision:
+        """What the training of a copy on one batch says, before the program trains."""
+        if learned.outcome == "passed":
+            return RuledOut(learned.text)
+        return Found(
+            Level.POSSIBLE,
+            0.5,
+            case.criterion_line,
+            [
+                Evidence(
+                    f"loss of one batch, alone, in {learned.numbers.get('steps', 0):.0f} steps of Adam",
+                    f"{number(learned.numbers.get('start', math.nan))} to {number(learned.numbers.get('end', math.nan))}",
+                    "about 0: as many parameters as targets can learn these by heart",
+                )
+            ],
+            "Look for what keeps the model from one batch before training on all: its narrowest layer, its last "
+            "activation, a normalisation after it.",
+        )
 
     @staticmethod
     def _linear(case: Case) -> bool:

@@ -12,7 +12,7 @@ from flatline.causes.inputs import assembled_line
 from flatline.causes.judging import contrast, last
 from flatline.changes import Change
 from flatline.record.association import features, relation
-from flatline.record.kept import Table, sliding, tables
+from flatline.record.kept import Table, dense_tables, sliding, tables
 from flatline.record.reader import Floats, Line
 from flatline.record.source import SourceFile
 
@@ -44,7 +44,8 @@ class LabelInInput(Cause):
     What is measured
         For labels: input columns that have one value for all rows of a class and another one for another class. For
         numbers: columns that are the target but for a unit or a monotone scale. With the chance of such an agreement by
-        accident over all columns.
+        accident over all columns. Where there is a target for each place of an image or a sequence, the channels of that
+        place are the columns.
 
     How it is told apart
         A strong natural feature varies within a class and overlaps between classes; a cut through a continuous column
@@ -66,6 +67,7 @@ class LabelInInput(Cause):
     name = "label-in-input"
     row = "S5"
     title = "the label can be read from a single input"
+    before_training = Level.LIKELY
 
     def decide(self, case: Case) -> Decision | None:
         tried = 0
@@ -76,6 +78,13 @@ class LabelInInput(Cause):
             leak = copies(table)
             if leak is not None:
                 return self._found(case, leak)
+        for table in dense_tables(case.recording):
+            if len(np.unique(table.y)) < 2:
+                continue
+            tried += 1
+            leak = copies(table)
+            if leak is not None:
+                return self._found(case, leak, "channels")
         return RuledOut("no single input column gives the label away") if tried else None
 
     def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
@@ -101,25 +110,25 @@ class LabelInInput(Cause):
             )
         ]
 
-    def _found(self, case: Case, leak: Leak) -> Decision | None:
+    def _found(self, case: Case, leak: Leak, what: str = "columns") -> Decision | None:
         rest = without(leak.table, leak.columns)
         left = relation(rest, leak.table.y) if rest is not None else None
         natural = left is not None and left.found
         names = ", ".join(map(str, leak.columns[:6])) + (", …" if len(leak.columns) > 6 else "")
         evidence = [
             Evidence(
-                f"input columns {names} of {leak.table.x.shape[1]} (of {len(leak.table.y)} rows)",
+                f"input {what} {names} of {leak.table.x.shape[1]} ({len(leak.table.y)} rows compared)",
                 leak.how,
                 "no column follows the label exactly",
             ),
             Evidence("chance of that by accident", f"below {max(leak.chance, 1e-300):.1g}"),
         ]
         if left is not None and natural:
-            what = "accuracy" if left.classification else "R²"
+            score = "accuracy" if left.classification else "R²"
             evidence.append(
                 Evidence(
-                    "the other columns alone",
-                    f"{what} {left.score:.2f} (a constant: {left.baseline:.2f})",
+                    f"the other {what} alone",
+                    f"{score} {left.score:.2f} (a constant: {left.baseline:.2f})",
                     "what honest inputs give",
                 )
             )
@@ -129,7 +138,7 @@ class LabelInInput(Cause):
             0.97 if sure else 0.5,
             leak_line(case),
             evidence,
-            f"Leave input column {names} out where the inputs are put together, and look at the score again.",
+            f"Leave input {what} {names} out where the inputs are put together, and look at the score again.",
         )
 
 

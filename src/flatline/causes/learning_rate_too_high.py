@@ -14,6 +14,7 @@ from flatline.observe.events import LearningRate
 # A step that moves all weights by more than a tenth of their size leaves the region in which the gradient says
 # anything: float32 training is healthy near 1e-3 (Karpathy, CS231n notes), two orders of magnitude below.
 UPDATE_RATIO = 0.1
+# The steps that are all sampled, or nearly so: what overshoots from the start shows there.
 FIRST = 20
 
 

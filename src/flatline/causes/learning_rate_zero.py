@@ -16,6 +16,7 @@ SHARE = 0.5
 # The epsilon of float32: an update of this rate times a gradient of order 1 is lost in a weight of order 1. Weights that
 # stand still at a larger rate have arrived, or stand still for another reason.
 TOO_SMALL = 1.2e-7
+# That so many measured steps left the weights as they were by accident: once in a thousand programs.
 CHANCE = 1e-3
 
 

@@ -47,6 +47,7 @@ class LuckyInitialization(Cause):
     name = "lucky-initialization"
     row = "S1"
     title = "the initial weights already match the targets"
+    before_training = Level.LIKELY
 
     def decide(self, case: Case) -> Decision | None:
         main = case.main_call

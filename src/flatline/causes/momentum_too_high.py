@@ -19,6 +19,7 @@ CUSTOMARY = 0.9
 # Heavy-ball iterations have complex roots of modulus sqrt(mu) where they oscillate (Polyak, 1964): an error dies away as
 # mu^(t/2), so a tenth of it is left after t = 2 ln 10 / (1 - mu) steps: 46 for 0.9, 460 for 0.99.
 SETTLES = 2 * math.log(10)
+# The run in twenty parts: coarse enough for a mean over batches, fine enough to show a swing.
 WINDOWS = 20
 
 

@@ -45,6 +45,7 @@ class NoContrast(Cause):
     name = "no-contrast"
     row = "Z9"
     title = "there is nothing to compare with inside the group"
+    before_training = Level.LIKELY
 
     def decide(self, case: Case) -> Decision | None:
         tables = [c for c in case.calls_named("cross_entropy") if contrastive(case, c)]

@@ -52,6 +52,7 @@ class NoPositiveTargets(Cause):
     name = "no-positive-targets"
     row = "Z5"
     title = "no positive target reaches the loss"
+    before_training = Level.POSSIBLE
 
     def decide(self, case: Case) -> Decision | None:
         series: dict[int, list[CriterionCall]] = {}

@@ -40,6 +40,7 @@ class NonFiniteData(Cause):
     name = "non-finite-data"
     row = "F11"
     title = "the data hold NaN or infinities"
+    before_training = Level.LIKELY
 
     def decide(self, case: Case) -> Decision | None:
         found = bad_data(case)

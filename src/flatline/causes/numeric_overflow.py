@@ -24,6 +24,7 @@ from flatline.record.reader import Line
 
 # Half of the smallest number above 0 that float16 has, 2^-24: anything below is rounded to 0.
 SMALLEST_HALF = 2.0**-25
+# (2 - 2^-10) 2^15, the greatest number of float16 (IEEE 754).
 LARGEST_HALF = 65504.0
 # exp(x) leaves float32 at x = ln(3.4e38).
 EXP_LIMIT = 88.7
@@ -70,6 +71,7 @@ class NumericOverflow(Cause):
     name = "numeric-overflow"
     row = "Z3"
     title = "a number left the range of its type (overflow, underflow, or a singular point)"
+    before_training = Level.LIKELY
 
     def decide(self, case: Case) -> Decision | None:
         if bad_data(case) is not None:

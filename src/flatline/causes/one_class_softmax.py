@@ -36,6 +36,7 @@ class OneClassSoftmax(Cause):
     name = "one-class-softmax"
     row = "Z1"
     title = "softmax over a single class is always 1, so its loss is always 0"
+    before_training = Level.LIKELY
 
     def decide(self, case: Case) -> Decision | None:
         calls = [c for c in case.calls_named(*CLASSIFICATION) if c.classes >= 1]

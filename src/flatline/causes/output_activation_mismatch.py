@@ -57,6 +57,7 @@ class OutputActivationMismatch(Cause):
     name = "output-activation-mismatch"
     row = "S2"
     title = "the output activation does not fit the loss"
+    before_training = Level.LIKELY
 
     def decide(self, case: Case) -> Decision | None:
         for call in case.calls:

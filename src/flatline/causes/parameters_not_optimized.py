@@ -43,6 +43,7 @@ class ParametersNotOptimized(Cause):
     name = "parameters-not-optimized"
     row = "F6"
     title = "weights that get gradients are in no optimizer"
+    before_training = Level.LIKELY
 
     def decide(self, case: Case) -> Decision | None:
         backwards = [b for b in case.backwards if b.requires_grad]
@@ -86,6 +87,7 @@ class ParametersNotOptimized(Cause):
             evidence.append(Evidence("of these, in modules that are not registered", str(len(loose))))
         line = self._built(case, loose) if loose else case.optimizer_line
         stuck = case.has("nothing-moves", "constant-loss", "chance-plateau") or not case.improves
+        stuck = stuck and not case.preflight
         early = bool(held_reached) and not loose and self._below(case, missing, held_reached)
         if early and (self._loaded(case) or not stuck):
             return RuledOut("the weights outside the optimizer lie below a trained head, as when a backbone is frozen")

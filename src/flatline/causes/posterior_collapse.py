@@ -18,6 +18,7 @@ from flatline.record.source import SourceFile
 ACTIVE = 0.01
 # Before training the means are small as well: collapse is a divergence that was there and went.
 LEFT = 0.1
+# A divergence over fewer measured steps has no course, and fewer than three at the end no level.
 FEWEST = 8
 LAST = 3
 # Ten deviations of noise on a code that has one leave next to nothing of what it says.

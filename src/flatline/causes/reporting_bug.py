@@ -14,6 +14,9 @@ from flatline.record.provenance import made_at
 from flatline.record.reader import Line
 from flatline.record.source import SourceFile
 
+# Ten times a half unit of the last digit printed: what is as large cannot round to 0, nor can a mean over such numbers.
+FAR = 10
+
 
 class ReportingBug(Cause):
     """The number on the screen is not the loss: the training is sound, the report is not.
@@ -57,6 +60,10 @@ class ReportingBug(Cause):
             rounded = self._rounded_away(case, found)
             if rounded is not None:
                 return rounded
+        for found in case.printed:
+            vanished = self._far_below(case, found)
+            if vanished is not None:
+                return vanished
         agreeing = [m for m in case.printed if m.agrees]
         if agreeing:
             return RuledOut(f"the printed loss is {agreeing[0].quantity}")
@@ -115,6 +122,28 @@ class ReportingBug(Cause):
             self._line(case, found),
             evidence,
             fix,
+        )
+
+    @staticmethod
+    def _far_below(case: Case, found: Match) -> Found | None:
+        """Printed as zero at last, where no loss that the program computes is within a factor of ten of the rounding."""
+        last = found.printed.numbers[-1]
+        if found.agrees is not None or last.value != 0:
+            return None
+        recording = case.recording
+        curves = [*recording.optimised, *recording.criteria, *recording.evaluations]
+        ends = [abs(float(c.values[c.ticks < last.tick][-1])) for c in curves if (c.ticks < last.tick).any()]
+        if not ends or not all(math.isfinite(v) and v > FAR * last.resolution for v in ends):
+            return None
+        return Found(
+            Level.POSSIBLE,
+            0.6,
+            recording.line(found.printed.place),
+            [
+                Evidence("printed", f"{last.text!r}"),
+                Evidence("least of the losses computed before it", number(min(ends)), "near the printed one"),
+            ],
+            "Follow the printed number back: is it divided more than once, by too much, or another quantity than the loss?",
         )
 
     def _rounded_away(self, case: Case, found: Match) -> Found | None:

@@ -50,6 +50,7 @@ class SaturatedActivations(Cause):
     name = "saturated-activations"
     row = "S3"
     title = "hidden units are stuck at the rails of their activation"
+    before_training = Level.POSSIBLE
 
     def decide(self, case: Case) -> Decision | None:
         # An untrained output has no reason to be at its rails either, so at the very first step outputs count too.

@@ -44,6 +44,7 @@ class SoftmaxBeforeCrossEntropy(Cause):
     name = "softmax-before-cross-entropy"
     row = "F1"
     title = "cross entropy takes logits and was given probabilities"
+    before_training = Level.LIKELY
 
     def decide(self, case: Case) -> Decision | None:
         calls = [c for c in case.calls_named("cross_entropy") if c.input is not None and c.classes > 1]

@@ -44,6 +44,7 @@ class SoftmaxWrongDim(Cause):
     name = "softmax-wrong-dim"
     row = "F3"
     title = "the softmax runs over another dimension than the classes"
+    before_training = Level.LIKELY
 
     def decide(self, case: Case) -> Decision | None:
         seen = case.recording.all(ClassAxes)
@@ -56,6 +57,9 @@ class SoftmaxWrongDim(Cause):
                     f"dimension {axes.picked} of {tuple(axes.shape)}, by {axes.how}",
                     0.995,
                 )
+        mixed = self._mixed(case)
+        if mixed is not None:
+            return mixed
         for call in case.calls:
             found = self._against_target(case, call)
             if found is not None:
@@ -88,6 +92,18 @@ class SoftmaxWrongDim(Cause):
                 steps=case.recording.steps,
             )
         ]
+
+    def _mixed(self, case: Case) -> Found | None:
+        """Samples that were seen to depend on each other before training, with a softmax over them on the way."""
+        checked = case.checked("samples apart", "failed")
+        if checked is None:
+            return None
+        rows = int(checked.numbers.get("rows", -1))
+        for activation in [a for b in case.backwards for a in b.activations]:
+            over = activation.dimension == 0 and activation.kind in ("softmax", "log_softmax")
+            if over and activation.shape[:1] == [rows] and len(activation.shape) > 1:
+                return self._found(case, 0, activation.shape, f"none: {checked.text}", 0.97)
+        return None
 
     def _against_target(self, case: Case, call: CriterionCall) -> Found | None:
         """A loss that compares probabilities with targets element by element."""

@@ -11,6 +11,7 @@ from flatline.record.reader import Line
 # Equal units get equal updates; they differ by the rounding of float32 only, 1.2e-7 for each of some dozens of steps.
 # Units with gradients of their own differ by far more after one step of any rate that trains.
 ROUNDING = 1e-5
+# Measured steps in which the units are equal: in one it may be an accident of a batch, such as all inputs at 0.
 FEWEST = 3
 
 
@@ -40,6 +41,7 @@ class SymmetricInitialization(Cause):
     name = "symmetric-initialization"
     row = "F19"
     title = "the units of a layer start equal and stay copies of each other"
+    before_training = Level.POSSIBLE
 
     def decide(self, case: Case) -> Decision | None:
         records: dict[int, list[Alike]] = {}

@@ -41,6 +41,7 @@ class TargetBroadcast(Cause):
     name = "target-broadcast"
     row = "F4"
     title = "prediction and target shapes differ, so every sample is compared with every target"
+    before_training = Level.LIKELY
 
     def decide(self, case: Case) -> Decision | None:
         compared = 0

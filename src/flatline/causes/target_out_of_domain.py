@@ -50,6 +50,7 @@ class TargetOutOfDomain(Cause):
     name = "target-out-of-domain"
     row = "F13"
     title = "the targets lie outside of what the loss is defined for"
+    before_training = Level.LIKELY
 
     def decide(self, case: Case) -> Decision | None:
         judged = ""

@@ -20,6 +20,7 @@ LOST = 2.0**-23
 # A layer with a gradient a thousand times smaller needs a thousand steps for what another does in one; in a run of more
 # steps, so many more.
 FEWEST_STEPS = 1000
+# Bounds on time only: more rows or values change the medians by less than they vary between batches.
 MOST_ROWS = 1024
 MOST_VALUES = 64
 # Of the falls from one measured layer to the next: a gradient that fades through the layers does so at almost each.
@@ -60,6 +61,7 @@ class VanishingGradient(Cause):
     name = "vanishing-gradient"
     row = "V1"
     title = "the gradient fades on its way back through the layers"
+    before_training = Level.POSSIBLE
 
     def decide(self, case: Case) -> Decision | None:
         signals = [s for s in case.recording.all(Signal) if all(math.isfinite(g) for g in s.gradients)]

@@ -44,6 +44,7 @@ class WrongMode(Cause):
     name = "wrong-mode"
     row = "F15"
     title = "layers that differ between training and evaluation run in the wrong mode"
+    before_training = Level.LIKELY
 
     def decide(self, case: Case) -> Decision | None:
         slip = next((s for s in case.recording.all(ModeSlip) if not _asked(case, s)), None)
@@ -121,6 +122,9 @@ class WrongMode(Cause):
 
     def _evaluating(self, case: Case, forwards: list[Forward]) -> Found | None:
         """The model that is trained is evaluated, and never in evaluation mode."""
+        if case.preflight:
+            # Before training a pass in training mode may only find out shapes.
+            return None
         if len(case.recording.optimizers) > 1:
             # A generator gives its samples in training mode while the discriminator learns.
             return None

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from flatline.causes.base import Cause, Decision, Expected, RuledOut
+from flatline.causes.base import Cause, Decision, Expected, Level, RuledOut
 from flatline.causes.case import PRINTS_AS_ZERO, Case, number
 from flatline.observe.events import Printed, Update
 from flatline.record.source import SourceFile
@@ -47,21 +47,29 @@ class ZeroByDesign(Cause):
     name = "zero-by-design"
     row = "Z10"
     title = "the loss is 0 by construction, and its gradient is not"
+    before_training = Level.LIKELY
 
     def decide(self, case: Case) -> Decision | None:
         part = self._part(case)
         if part is not None:
             return part
         curve = case.curve
-        if curve is None or not len(curve) or not case.updates:
+        if curve is None or not len(curve) or not (case.updates or case.preflight):
             return None
         main = case.main_call
         if main is not None and main.name != "expression":
             # Torch's own criteria are never negative: their 0 is a true 0.
             return None
         pairs = self._pairs(case)
-        if not pairs or not case.moves:
+        if not pairs or not (case.moves or case.preflight):
             return None
+        if case.preflight and abs(pairs[0][0]) < ROUNDING and self._surrogate(*pairs[0]):
+            return Expected(
+                f"the loss starts at {number(pairs[0][0])} by construction, and its gradient is not 0 "
+                f"({number(pairs[0][1])}): a distance of the model from its own start, or a surrogate of which only "
+                "the slope means something",
+                case.criterion_line,
+            )
         surrogate = [self._surrogate(value, gradient) for value, gradient in pairs]
         value, gradient = pairs[0]
         if not surrogate[0]:
@@ -87,6 +95,10 @@ class ZeroByDesign(Cause):
         """The loss and the norm of its gradient, for the measured steps."""
         curve = case.curve
         assert curve is not None
+        checked = case.checked("gradient everywhere", "passed", "failed", "expected")
+        if case.preflight:
+            norm = checked.numbers.get("norm", math.nan) if checked is not None else math.nan
+            return [(float(curve.values[0]), norm)] if math.isfinite(norm) else []
         values = {int(step): float(value) for step, value in zip(curve.steps, curve.values)}
         return [
             (values[u.step], _norm(u))

@@ -49,6 +49,7 @@ class RunStarted(Record):
     seed: int | None = None
     process: int = 0
     host: str = ""
+    check: bool = False
     # The interpreter with its options, and whether the program was named as a module: to start it again.
     python: list[str] = []
     module: bool = False
@@ -330,6 +331,16 @@ class LoaderSeen(Record):
     drop_last: bool
     shuffle: bool
     samples: int
+    iterable: bool = False
+    workers: int = 0
+
+
+class RowKeys(Record):
+    """The rows of one batch of a loader's first pass: 8 bytes a row, equal for equal rows of the first tensor [N, …]."""
+
+    step: int
+    loader: int
+    data: bytes
 
 
 class EpochStarted(Record):
@@ -537,6 +548,36 @@ class Intervened(Record):
     times: int
 
 
+class StoppedBeforeUpdate(Record):
+    """``flatline check`` ended the program here: ``operation`` was about to change weights for the first time.
+
+    ``parameters`` are those that it would have changed; ``optimizer`` is -1 for an update written by hand. ``after``:
+    the update makes new tensors, which is seen only once it has happened.
+    """
+
+    tick: int
+    step: int
+    place: int | None
+    operation: str
+    optimizer: int = -1
+    parameters: list[int] = []
+    after: bool = False
+
+
+class Checked(Record):
+    """The outcome of one check before training: ``passed``, ``failed``, ``expected`` (it shows, and is meant to) or
+    ``undone`` with the reason; ``text`` says it in one sentence, ``numbers`` are what it measured."""
+
+    tick: int
+    step: int
+    name: str
+    outcome: str
+    text: str
+    numbers: dict[str, float] = {}
+    parameters: list[int] = []
+    modules: list[str] = []
+
+
 Event = Union[
     Place,
     Source,
@@ -544,6 +585,7 @@ Event = Union[
     RunEnded,
     ProbeFailed,
     Cost,
+    RowKeys,
     Series,
     Points,
     CriterionCall,
@@ -575,4 +617,6 @@ Event = Union[
     Alike,
     ModeSlip,
     Intervened,
+    StoppedBeforeUpdate,
+    Checked,
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import types
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -12,6 +13,8 @@ import torch
 import torch.jit._builtins
 import torch.utils.checkpoint
 
+from flatline.observe.captured import Captured
+from flatline.observe.events import StoppedBeforeUpdate
 from flatline.observe.patching import Patches, unseen
 from flatline.observe.probes.backward import BackwardProbe
 from flatline.observe.probes.batches import BatchesProbe
@@ -19,6 +22,7 @@ from flatline.observe.probes.built import BuiltProbe
 from flatline.observe.probes.criterion import CriterionProbe
 from flatline.observe.probes.cuts import CutsProbe
 from flatline.observe.probes.exchange import ExchangeProbe
+from flatline.observe.probes.first_update import FirstUpdateProbe
 from flatline.observe.probes.forward import ForwardProbe
 from flatline.observe.probes.optimizer import OptimizerProbe
 from flatline.observe.probes.precision import PrecisionProbe
@@ -31,7 +35,10 @@ from flatline.observe.session import Session
 class Probes:
     """All probes that need torch, for one session."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(
+        self, session: Session, before_update: Callable[[Captured, StoppedBeforeUpdate], None] | None = None
+    ) -> None:
+        """With ``before_update`` the first step is kept, and it is called just before weights change first."""
         self._session = session
         self._patches = Patches()
         self._registry = Registry(session)
@@ -54,6 +61,15 @@ class Probes:
         self._scaler = ScalerProbe(session, self._registry)
         self._exchange = ExchangeProbe(session)
         self._precision = PrecisionProbe(session)
+        self._first_update: FirstUpdateProbe | None = None
+        if before_update is not None:
+            backward = self._backward
+            captured = self._captured = Captured(hooked=lambda: backward.hooked)
+            for probe in (self._criterion, self._backward, self._forward, self._batches):
+                probe.captured = captured
+            self._first_update = FirstUpdateProbe(
+                session, self._registry, captured, lambda stopped: before_update(captured, stopped)
+            )
 
     def install(self) -> None:
         """Installs each probe; one that cannot be installed on this torch is recorded as failed."""
@@ -68,9 +84,11 @@ class Probes:
             self._scaler,
             self._exchange,
             self._forward,
+            self._first_update,
         ):
             try:
-                probe.install(self._patches)
+                if probe is not None:
+                    probe.install(self._patches)
             except Exception as error:
                 session.failed(type(probe).__name__, error)
         self._patches.replace(torch, "compile", self._compiling)
@@ -84,6 +102,8 @@ class Probes:
         self._precision.stop()
         self._forward.stop()
         self._optimizer.uninstall()
+        if self._first_update is not None:
+            self._first_update.uninstall()
         self._patches.remove()
 
     def announce(self, item: torch.nn.Module | torch.optim.Optimizer | None) -> None:
@@ -92,6 +112,16 @@ class Probes:
             self._optimizer.announce(item, None)
         elif item is not None:
             self._registry.model(item)
+
+    def drawn(self, rows: int) -> None:
+        """Says how many samples a batch has, where no loader of torch's gave it."""
+        self._captured.batch_rows.add(rows)
+
+    def about_to_update(self, optimizer: torch.optim.Optimizer | None, parameters: list[torch.Tensor]) -> None:
+        """Stops before an update that is not going to be made."""
+        if self._first_update is not None:
+            number = self._registry.optimizers.get(optimizer) if optimizer is not None else None
+            self._first_update.stop("check", sys._getframe(), parameters, -1 if number is None else number)
 
     def _training_began(self) -> None:
         owned = list(self._registry.owned())
@@ -102,7 +132,7 @@ class Probes:
         optimizers = max(len(self._registry.live_optimizers), 1)
         # Programs with several optimizers take them in turn: a whole turn is sampled, or none of it.
         if session.step % optimizers == 0:
-            session.sampled = session.schedule.wants(session.step // optimizers)
+            session.sampled = session.schedule.wants(session.step // optimizers, session.affordable)
             if session.sampled:
                 self._start_sampling()
             else:

@@ -11,6 +11,8 @@ from flatline.observe.events import TensorFacts
 
 MOST_ELEMENTS = 1 << 21
 MOST_VALUES = 64
+# float32 holds up to 3.4e38: sums of two million squares of numbers up to this stay far below.
+LARGE = 1e15
 VIEWS = frozenset(
     [
         "ViewBackward0",
@@ -126,17 +128,19 @@ def _floating(values: torch.Tensor, result: TensorFacts) -> None:
     flat = flat.float() if flat.dtype in (torch.float16, torch.bfloat16) else flat
     least, most = torch.aminmax(flat)
     result.minimum, result.maximum = float(least), float(most)
+    precision = torch.float64 if max(-result.minimum, result.maximum) > LARGE else torch.float32
+    flat = flat.double() if precision is torch.float64 else flat
     result.mean = float(flat.mean())
     result.deviation = float(flat.std(unbiased=False))
     result.zeros = int((flat == 0).sum())
     if values.dim() >= 2 and values.numel() <= MOST_ELEMENTS and not result.non_finite:
-        wide = values.float()
+        wide = values.to(precision)
         along_class = torch.aminmax(wide.sum(1))
         along_batch = torch.aminmax(wide.sum(0))
         along_last = torch.aminmax(wide.sum(-1))
         result.rows = [float(v) for pair in (along_class, along_batch, along_last) for v in pair]
     if values.dim() >= 1 and values.shape[0] > 1 and values.numel() <= MOST_ELEMENTS and not result.non_finite:
-        result.spread = float(values.reshape(values.shape[0], -1).float().std(0, unbiased=False).mean())
+        result.spread = float(values.reshape(values.shape[0], -1).to(precision).std(0, unbiased=False).mean())
 
 
 def _thinned(flat: torch.Tensor) -> torch.Tensor:
@@ -152,18 +156,35 @@ def _unravel(index: int, shape: torch.Size) -> list[int]:
     return out[::-1]
 
 
+def _values(flat: torch.Tensor) -> int:
+    """How many different values there are, NaN being one of them."""
+    unique = torch.unique(flat)
+    return int(unique.numel()) - max(0, int(unique.isnan().sum()) - 1)
+
+
 def counts(values: torch.Tensor) -> dict[str, int]:
     """How often each value occurs, for tensors with at most 64 different values; else empty.
 
     >>> counts(torch.tensor([0, 1, 1]))
     {'0': 1, '1': 2}
+    >>> counts(torch.tensor([math.nan, 0.5, math.nan]))
+    {'0.5': 1, 'nan': 2}
+    >>> len(counts(torch.tensor([1.0, 1.0 + 2**-23])))
+    2
     """
     flat = values.reshape(-1)
     if flat.numel() > MOST_ELEMENTS:
         flat = _thinned(flat)
-    if flat.numel() > 4096 and torch.unique(flat[:4096]).numel() > MOST_VALUES:
+    if flat.numel() > 4096 and _values(flat[:4096]) > MOST_VALUES:
         return {}
     unique, number = torch.unique(flat, return_counts=True)
-    if unique.numel() > MOST_VALUES:
+    if _values(unique) > MOST_VALUES:
         return {}
-    return {f"{value:.7g}": int(n) for value, n in zip(unique.tolist(), number.tolist())}
+    result: dict[str, int] = {}
+    for value, n in zip(unique.tolist(), number.tolist()):
+        # NaN is not equal to itself, so it comes once for each; values that are equal in 7 digits are told apart.
+        key = f"{value:.7g}"
+        if key in result and value == value:
+            key = f"{value:.17g}"
+        result[key] = result.get(key, 0) + int(n)
+    return result

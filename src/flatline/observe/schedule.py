@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 DENSE = 12
 GROWTH = 1.2
 
@@ -23,10 +25,16 @@ class Schedule:
         self._dense = dense
         self._next = float(dense)
 
-    def wants(self, step: int) -> bool:
+    def wants(self, step: int, affordable: Callable[[], bool] = lambda: True) -> bool:
+        """Whether a step is to be measured. One that is due and not ``affordable`` is put off, not left out.
+
+        >>> schedule = Schedule()
+        >>> [step for step in range(20) if schedule.wants(step, lambda: step > 16)]
+        [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 17]
+        """
         if step < self._dense_until:
             return True
-        if step >= self._next:
+        if step >= self._next and affordable():
             self._next = max(step + 1.0, step * self._growth)
             return True
         return False

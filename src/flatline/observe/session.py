@@ -17,6 +17,10 @@ from flatline.observe.schedule import Schedule
 FIRST_FLUSH_SECONDS = 0.01
 FLUSH_SECONDS = 0.25
 FAILURES_UNTIL_OFF = 5
+# The share of the run's time that measuring may take, beyond what every run is allowed: the first steps, in which most
+# faults show, are measured in full whatever they cost, and so is a program of a few seconds.
+BUDGET = 0.03
+ALLOWED_SECONDS = 1.0
 
 
 class _Thread(threading.local):
@@ -62,6 +66,7 @@ class Session:
         home: str | None = None,
         status: Callable[[Session], None] | None = None,
         schedule: Schedule | None = None,
+        budget: float = BUDGET,
     ) -> None:
         self.tick = 0
         self.step = 0
@@ -76,6 +81,7 @@ class Session:
         self.limit: int | None = None
         self.leave: Callable[[], None] = lambda: None
         self.locator = Locator(self.emit, home)
+        self.budget = budget
         self.spent = 0.0
         self.started = time.perf_counter()
         self.before_flush: list[Callable[[bool], None]] = []
@@ -130,6 +136,10 @@ class Session:
             self._count_failure("store", error)
         if self._status is not None and not force:
             self._status(self)
+
+    def affordable(self) -> bool:
+        """Whether the probes have kept to their budget so far, by their own clock."""
+        return self.spent <= ALLOWED_SECONDS + self.budget * (time.perf_counter() - self.started)
 
     # faults ----------------------------------------------------------------------------------------------------
 

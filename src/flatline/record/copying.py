@@ -15,6 +15,7 @@ from flatline.record.reader import Recording
 
 # A hundredth of the targets may be edited; more is another task, such as filling in hidden tokens.
 SHARE = 0.99
+# Below, a share of 0.99 means no token at all may differ; shorter rows have too few places to shift.
 FEWEST_TOKENS = 100
 FEWEST_LENGTH = 4
 FARTHEST = 4

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from flatline.observe import events as e
 from flatline.record.reader import Recording
 
+# A bound on time; all tests made on the rows reach their significance with some hundred.
 MOST_ROWS = 1200
 # Fewer rows agree by chance too often for any of the tests made on them.
 FEWEST_ROWS = 30
@@ -56,6 +57,33 @@ def tables(recording: Recording) -> Iterator[Table]:
         first = np.sort(first)[:MOST_ROWS]
         if len(first) >= FEWEST_ROWS:
             yield Table(index, x[first], y[first])
+
+
+def dense_tables(recording: Recording) -> Iterator[Table]:
+    """The same for targets of one number a place (segmentation, depth): a row for each place, a column for each channel.
+
+    Inputs are [N, C, …] with targets [N, …] or [N, 1, …]; at most 1,200 places, evenly spaced over what was kept.
+    """
+    parts: dict[int, list[tuple[NDArray[Any], NDArray[Any]]]] = {}
+    for rows in recording.rows:
+        y = rows.target
+        if y is None or not rows.gradient:
+            continue
+        for index, x in enumerate(rows.inputs[:4]):
+            if x.ndim < 3 or x.shape[1] < 2 or len(x) != len(y):
+                continue
+            places = y.reshape(len(y), *y.shape[2:]) if y.ndim == x.ndim and y.shape[1] == 1 else y
+            if places.shape == (len(x), *x.shape[2:]):
+                parts.setdefault(index, []).append((np.moveaxis(x, 1, -1).reshape(-1, x.shape[1]), places.reshape(-1)))
+    for index, found in parts.items():
+        width = found[0][0].shape[1]
+        found = [(x, y) for x, y in found if x.shape[1] == width]
+        x, y = np.concatenate([x for x, _ in found]), np.concatenate([y for _, y in found])
+        good = np.isfinite(x).all(1) & np.isfinite(y.astype(float))
+        x, y = x[good], y[good]
+        stride = max(1, len(y) // MOST_ROWS)
+        if len(y) >= FEWEST_ROWS:
+            yield Table(index, x[::stride][:MOST_ROWS], y[::stride][:MOST_ROWS])
 
 
 def label(target: NDArray[Any]) -> NDArray[Any] | None:

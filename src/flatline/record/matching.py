@@ -12,6 +12,7 @@ import numpy as np
 from flatline.record.printed import Number, PrintedLoss
 from flatline.record.reader import Curve, Floats, Recording
 
+# A bound on time: half from the beginning and half from the end tell every window apart.
 MOST_NUMBERS = 120
 # A quantity explains a series of prints when it lies within the printed rounding in nearly all of them; one in ten
 # is left for a first or last window that the program counts differently.

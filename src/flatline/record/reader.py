@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import glob
 import re
 from dataclasses import dataclass, field
@@ -77,6 +78,7 @@ class Recording:
             self._by_type.setdefault(type(record), []).append(record)
         self.places = {p.number: p for p in self.all(e.Place)}
         self.sources = {s.file: s.text for s in self.all(e.Source)}
+        self.parsed: dict[str, list[ast.AST]] = {}
         self.curves = self._curves()
 
     def until(self, steps: int) -> Recording:
@@ -145,6 +147,12 @@ class Recording:
     @cached_property
     def backwards(self) -> int:
         return sum(len(c) for c in self.optimised)
+
+    @cached_property
+    def stopped(self) -> e.StoppedBeforeUpdate | None:
+        """Where ``flatline check`` ended the program; None for a run that went as far as it would."""
+        stopped = self.all(e.StoppedBeforeUpdate)
+        return stopped[0] if stopped else None
 
     @cached_property
     def first_non_finite(self) -> int | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from functools import cached_property
 
 from flatline.record.reader import Line, Recording
@@ -18,14 +17,18 @@ class SourceFile:
 
     @cached_property
     def tree(self) -> ast.Module | None:
-        try:
-            return ast.parse(self._recording.sources.get(self.file, ""))
-        except SyntaxError:
-            return None
+        nodes = self.nodes()
+        return nodes[0] if nodes and isinstance(nodes[0], ast.Module) else None
 
-    def nodes(self) -> Iterator[ast.AST]:
-        if self.tree is not None:
-            yield from ast.walk(self.tree)
+    def nodes(self) -> list[ast.AST]:
+        """All nodes of the file, breadth first; empty when it is not Python. Kept by the recording: each is asked often."""
+        known = self._recording.parsed
+        if self.file not in known:
+            try:
+                known[self.file] = list(ast.walk(ast.parse(self._recording.sources.get(self.file, ""))))
+            except SyntaxError:
+                known[self.file] = []
+        return known[self.file]
 
     def line(self, number: int) -> Line:
         return self._recording.line_at(self.file, number)

@@ -18,9 +18,15 @@ from flatline.experiments.proof import CurveItem, ExperimentItem
 from flatline.record.reader import Floats
 from flatline.report.sparkline import sparkline
 from flatline.report.visible import visible
-from flatline.verdict import CauseItem, Location, Verdict
+from flatline.verdict import CauseItem, CheckItem, Location, Verdict
 
 _STYLES = {"proven": "bold red", "likely": "bold red", "possible": "yellow"}
+_OUTCOMES = {
+    "passed": ("passed", "green"),
+    "failed": ("failed", "bold red"),
+    "expected": ("expected", "green"),
+    "undone": ("not done", "dim"),
+}
 MOST_POSSIBLE = 2
 _ENDED = {
     "crashed": "crashed",
@@ -48,6 +54,8 @@ def show(verdict: Verdict, console: Console | None = None, curve: Floats | None 
         parts += _cause(cause, titles)
     for item in verdict.expected:
         parts += [Text(""), _line("expected", f"{item.name}: {item.evidence}", "green")]
+    if verdict.checks:
+        parts += _checks(verdict.checks)
     if verdict.ruled_out:
         parts += [Text(""), Text("Ruled out", style="bold")]
         table = Table.grid(padding=(0, 2))
@@ -70,9 +78,14 @@ def show(verdict: Verdict, console: Console | None = None, curve: Floats | None 
     title, style = ("healthy", "green") if verdict.healthy else ("fault found", "red")
     if verdict.healthy and not verdict.run.steps:
         title, style = "nothing to judge", "yellow"
+    if verdict.healthy and verdict.checks:
+        failed = any(check.outcome == "failed" for check in verdict.checks)
+        title, style = ("a check failed", "yellow") if failed else ("nothing found before training", "green")
     if not verdict.healthy and not verdict.faults:
         title = "unexplained"
     footer = f"{verdict.run.steps} steps · {verdict.run.epochs or '?'} epochs · overhead ×{verdict.overhead.ratio:.2f}"
+    if verdict.checks:
+        footer = "before the first update"
     console.print(
         Panel(
             Group(*parts),
@@ -155,6 +168,19 @@ def _sentence(text: str) -> str:
 
 def _values(curve: CurveItem | None) -> Floats:
     return np.array([float(value) for value in curve.values] if curve is not None else [])
+
+
+def _checks(checks: list[CheckItem]) -> list[RenderableType]:
+    """The checks before training: those that failed first in colour, and why others could not be done."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for item in checks:
+        word, style = _OUTCOMES.get(item.outcome, (item.outcome, ""))
+        plain = "dim" if item.outcome in ("passed", "undone") else ""
+        table.add_row(Text(word, style=style), Text(item.name, style=plain), Text(item.text, style=plain))
+    return [Text(""), Text("Checks", style="bold"), table]
 
 
 def _source(location: Location) -> RenderableType:

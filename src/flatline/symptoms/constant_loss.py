@@ -29,6 +29,14 @@ def _period(recording: Recording, curve: Curve) -> int | None:
     """After how many steps the values repeat exactly, from the first or the second epoch on; None when never."""
     values = curve.values
     lengths = [last - first for first, last in training_epochs(recording)]
+    if len(values):
+        # Without loaders: the distance after which the last value was seen before.
+        again = np.flatnonzero(values[:-1] == values[-1])
+        lengths += (
+            [len(values) - 1 - int(again[-1])]
+            if len(again) and len(values) >= 3 * (len(values) - 1 - again[-1])
+            else []
+        )
     for period in dict.fromkeys([1, *lengths]):
         if period >= 1 and len(values) >= 2 * period and len(values) >= 3:
             if _repeats(values, period):

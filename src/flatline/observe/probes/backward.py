@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from flatline.observe import graph, measure, numerics
+from flatline.observe.captured import Captured
 from flatline.observe.events import Backward, Update
 from flatline.observe.expression import Expression, loss_expression
 from flatline.observe.patching import Patches, unseen
@@ -43,6 +44,7 @@ class BackwardProbe:
         self._before = session.guarded("backward", self._observe)
         self._after = session.guarded("backward", self._finished)
         self._samples = samples
+        self.captured: Captured | None = None
         self._kept: list[tuple[torch.Tensor, torch.Tensor]] = []
         self._kept_step = -1
         self._last_step = -1
@@ -54,6 +56,11 @@ class BackwardProbe:
     def install(self, patches: Patches) -> None:
         patches.replace(torch.autograd, "backward", self._wrapped)
         self._structure.install(patches)
+
+    @property
+    def hooked(self) -> bool:
+        """Whether the program has hooks on tensors."""
+        return self._structure.hooked
 
     def _wrapped(self, original: Callable[..., Any]) -> Callable[..., Any]:
         before, after, session, began = self._before, self._after, self._session, self._began
@@ -103,6 +110,8 @@ class BackwardProbe:
         if expression is not None and self._registry.calls_since_backward == 0 and loss.numel() == 1:
             self._hand_written(loss, expression, user_frame)
         self._by_hand(found.leaves)
+        if self.captured is not None:
+            self.captured.reached(found.leaves, value, not self._registry.live_optimizers)
         reached = {self._registry.parameter(leaf) for leaf in found.leaves}
         owned = {self._registry.parameter(p) for p in self._registry.owned() if p.requires_grad}
         self._backward_begins()

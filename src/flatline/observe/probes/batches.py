@@ -11,9 +11,11 @@ import torch.utils.data as data
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 from torch.utils.data.sampler import RandomSampler
 
+from flatline.observe.captured import Captured
 from flatline.observe.events import EpochEnded, EpochStarted, LoaderSeen
 from flatline.observe.patching import Patches, unseen
 from flatline.observe.probes.built import builder_frame
+from flatline.observe.probes.fingerprints import Fingerprints
 from flatline.observe.registry import Registry
 from flatline.observe.session import Session
 
@@ -34,6 +36,8 @@ class BatchesProbe:
     def __init__(self, session: Session, registry: Registry) -> None:
         self._session = session
         self._registry = registry
+        self._fingerprints = Fingerprints(session)
+        self.captured: Captured | None = None
         self._epochs: weakref.WeakKeyDictionary[Any, _Epoch] = weakref.WeakKeyDictionary()
         self._places: weakref.WeakKeyDictionary[Any, int | None] = weakref.WeakKeyDictionary()
         self._created = session.guarded("batches", self._observe_created)
@@ -96,6 +100,8 @@ class BatchesProbe:
                     bool(loader.drop_last),
                     isinstance(loader.sampler, RandomSampler),
                     samples,
+                    iterable,
+                    int(loader.num_workers),
                 )
             )
         return number
@@ -120,10 +126,14 @@ class BatchesProbe:
                 first = next(iter(first.values()))
             shape: Any = getattr(first, "shape", ())
             epoch.samples += int(shape[0]) if len(shape) else 1
+            self._fingerprints.drawn(epoch.loader, batch)
+            if self.captured is not None and len(shape):
+                self.captured.batch_rows.add(int(shape[0]))
 
     def _observe_ended(self, iterator: Any, exhausted: bool = True) -> None:
         epoch = self._epochs.get(iterator)
         if epoch is not None and not epoch.ended:
             epoch.ended = True
             session = self._session
+            self._fingerprints.ended(epoch.loader)
             session.emit(EpochEnded(session.now(), session.step, epoch.loader, epoch.batches, epoch.samples, exhausted))

@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 
 from flatline.observe import measure
+from flatline.observe.captured import Captured
 from flatline.observe.events import CriterionCall
 from flatline.observe.location import local_values
 from flatline.observe.patching import Patches, unseen
@@ -74,7 +75,9 @@ class CriterionProbe:
         self._registry = registry
         self._samples = samples
         self._depth = _Depth()
+        self.captured: Captured | None = None
         self._signatures: dict[str, inspect.Signature] = {}
+        self._functions: dict[str, Callable[..., Any]] = {}
         self._zero_calls = 0
         self._call = session.guarded("criterion", self._observe)
         self._refused = session.guarded("criterion", self._observe_error)
@@ -88,6 +91,7 @@ class CriterionProbe:
         call, refused = self._call, self._refused
         session = self._session
         self._signatures[name] = inspect.signature(original)
+        self._functions[name] = original
 
         def wrapper(*args: Any, **kwargs: Any) -> Any:
             if torch.compiler.is_compiling() or not session.active:
@@ -138,6 +142,8 @@ class CriterionProbe:
         tensors = [value for value in arguments.values() if isinstance(value, torch.Tensor)]
         if not tensors:
             return
+        if self.captured is not None:
+            self.captured.loss_called(name, self._functions[name], dict(arguments), result)
         target = next((arguments[key] for key in ("target", "targets", "negative") if key in arguments), None)
         if not isinstance(target, torch.Tensor):
             target = None

@@ -22,6 +22,8 @@ from flatline.observe.session import Session
 _METHODS = (
     "detach",
     "argmax",
+    "argmin",
+    "argsort",
     "numpy",
     "item",
     "tolist",
@@ -57,7 +59,7 @@ class CutsProbe:
             return
         for name in _METHODS:
             self._patches.replace(torch.Tensor, name, partial(self._looked, name))
-        for name, label in (("tensor", "torch.tensor"), ("argmax", "argmax"), ("round", "round")):
+        for name, label in (("tensor", "torch.tensor"), ("argmax", "argmax"), ("argmin", "argmin"), ("round", "round")):
             self._patches.replace(torch, name, partial(self._wrapped, label))
 
     def stop(self) -> None:

@@ -16,6 +16,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.modules.loss import _Loss
 
 from flatline.observe import measure
+from flatline.observe.captured import Captured
 from flatline.observe.events import Cut, Forward, ModeSlip
 from flatline.observe.patching import Looked, Patches, unseen
 from flatline.observe.probes.criterion import CriterionProbe
@@ -37,6 +38,7 @@ class ForwardProbe:
         self._registry = registry
         self._samples = samples
         self._criterion = criterion
+        self.captured: Captured | None = None
         self._stack: list[torch.nn.Module] = []
         self._called: list[torch.nn.Module] = []
         self._cut: list[tuple[torch.nn.Module, int | None]] = []
@@ -92,7 +94,7 @@ class ForwardProbe:
                 output = original(self, *args, **kwargs)
             finally:
                 del stack[depth - 1 :]
-            after(self, args, output, sys._getframe().f_back)
+            after(self, args, kwargs, output, sys._getframe().f_back)
             return output
 
         return unseen(__call__, original)
@@ -124,14 +126,14 @@ class ForwardProbe:
         self._stack.append(module)
         return True
 
-    def _end(self, module: torch.nn.Module, args: Any, output: Any, frame: Any) -> None:
+    def _end(self, module: torch.nn.Module, args: Any, kwargs: Any, output: Any, frame: Any) -> None:
         self._called.append(module)
         if self._gradient and not torch.is_grad_enabled() and len(self._cut) < MOST_TENSORS:
             self._cut.append((module, self._session.locator.here(frame)))
         if not self._stack:
-            self._observe(module, args, output, frame)
+            self._observe(module, args, kwargs, output, frame)
 
-    def _observe(self, module: torch.nn.Module, args: Any, output: Any, frame: Any) -> None:
+    def _observe(self, module: torch.nn.Module, args: Any, kwargs: Any, output: Any, frame: Any) -> None:
         if not measure.ordinary() or isinstance(module, _Loss):
             return
         registry, session = self._registry, self._session
@@ -144,6 +146,8 @@ class ForwardProbe:
             if self._evaluations > 64:
                 return
         number = registry.model(module)
+        if self.captured is not None:
+            self.captured.model_called(number, module, args, kwargs, output)
         inputs = _tensors(args)
         outputs = _tensors(output)
         registered = set(map(id, module.modules()))
