@@ -265,6 +265,18 @@ def test_without_a_symptom_the_control_must_be_found_to_have_the_fault() -> None
     assert outcomes(prove(Bench(lambda r: rising), once, losses=rising)) == {"seen": "undecided"}
 
 
+def test_each_length_has_a_control_that_must_show_the_symptom() -> None:
+    """Shown again in a short run, and not in the longer one that another experiment needs."""
+    bench = Bench(lambda r: FINE if changed(r) or r.steps == 300 else ZERO)
+    proof = prove(
+        bench,
+        made("rate", [experiment(LOWER, steps=300)], found(confidence=0.6)),
+        made("other", [experiment(OTHER, steps=10)], found()),
+    )
+    assert proof.whole.reproduced and outcomes(proof) == {"other": "refuted", "rate": "undecided"}
+    assert "the control did not show the symptom again" in proof.experiments["rate"].text
+
+
 # plan ----------------------------------------------------------------------------------------------------------
 
 
