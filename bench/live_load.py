@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -209,6 +210,8 @@ def main() -> int:
     parser.add_argument("--viewers", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=600.0)
     arguments = parser.parse_args()
+    # So that what was started is ended with it.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with tempfile.TemporaryDirectory() as base:
         folder, program = Path(base) / "runs", Path(base) / "train.py"

@@ -277,6 +277,26 @@ def test_each_length_has_a_control_that_must_show_the_symptom() -> None:
     assert "the control did not show the symptom again" in proof.experiments["rate"].text
 
 
+def test_measurements_that_need_the_whole_run_get_it() -> None:
+    """A fault that no curve shows, and that is not found in the few steps that its experiment asks for."""
+    falling = [2.0 - 0.004 * n for n in range(400)]
+
+    class Late(Cause):
+        name = "late"
+        row = "T1"
+        title = "t"
+
+        def decide(self, case: Case) -> Decision | None:
+            return found() if case.curve is not None and len(case.curve) > 100 else None
+
+        def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+            return [experiment(LOWER, judge=lambda control, trials: Judgement(Outcome.CONFIRMED, ""), steps=10)]
+
+    bench = Bench(lambda r: falling)
+    assert outcomes(prove(bench, Late(), losses=falling)) == {"late": "confirmed"}
+    assert [r.steps for r in bench.requests] == [10, 10, None, None]
+
+
 # plan ----------------------------------------------------------------------------------------------------------
 
 

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from flatline.live.protocol import REQUEST_SECONDS
+from flatline.live.stores import Stores
 from recordings import Tape
 from runs import plain
 from serving import Served, eventually, keep
@@ -141,6 +142,15 @@ def test_nothing_outside_the_folder_is_read(served: Served, name: str) -> None:
         names = [run["id"] for run in client.get("/api/runs").json()["runs"]]
         assert names == ["one"]
         assert client.get(f"/assets/{name or 'x'}").status_code == 404
+
+
+@pytest.mark.parametrize("name", ["../outside", "../runs/one", "./one", "one.sqlite/../one", "link", "wal"])
+def test_a_name_is_never_made_into_a_path(served: Served, name: str) -> None:
+    """Routes let no slash through; the stores do not rely on it."""
+    stores = Stores(served.folder)
+    assert stores.find(name) is None
+    assert stores.find(str(served.folder / "one")) is None
+    assert stores.find("one") is not None
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,7 @@ def test_on_the_page(name: str, chromium: Browser, tmp_path: Path) -> None:
         assert handlers == []
         assert overflow(page) == 0
         assert page.locator(".row.guilty .n").all_inner_texts() == ["16"]
+        assert "loss = torch.log(criterion(model(x), y))" in page.locator(".row.guilty code").inner_text()
         shown = page.evaluate("document.body.textContent")
         wanted = visible(text)[:300]
         # Summary, symptom, mark, source, cause, experiment, fix, ruled out, expected, untested, failure, labels …

@@ -12,6 +12,7 @@ import pytest
 from flatline.observe import events as e
 from flatline.record.reader import read
 from flatline.record.store import FORMAT, StoreError, Writer, on_network_filesystem
+from runs import recording, runs_folder, watched, write
 
 
 def stored(path: Path, *flushes: list[e.Event]) -> Path:
@@ -88,3 +89,23 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_a_local_folder_is_no_network_filesystem(tmp_path: Path) -> None:
     assert not on_network_filesystem(str(tmp_path / "run.sqlite"))
+
+
+def test_a_killed_run_is_one_file_in_the_end(folder: Path) -> None:
+    write(
+        folder,
+        "program.py",
+        """
+        import os, signal, torch
+        weight = torch.ones(3, requires_grad=True)
+        optimizer = torch.optim.SGD([weight], lr=0.1)
+        for step in range(30):
+            loss = (weight**2).sum()
+            loss.backward()
+            optimizer.step()
+        os.kill(os.getpid(), signal.SIGKILL)
+        """,
+    )
+    watched(folder, "program.py")
+    assert [path.suffix for path in runs_folder(folder).iterdir() if path.name != ".gitignore"] == [".sqlite"]
+    assert recording(folder).backwards > 0

@@ -85,14 +85,15 @@ class AnswerVisible(Cause):
     def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
         if not isinstance(decision, Found):
             return []
-        if overlap(case.recording) is not None and not case.recording.all(Visible):
+        inside = (self._tokens(case), self._checked(case), self._window(case))
+        if not any(isinstance(found, Found) for found in inside):
             return [
                 Experiment(
                     "are random labels, one for each row, known on the evaluated rows?",
                     [Change("memory", {})],
                     contrast(
                         "memory",
-                        lambda control: overlap(control.recording) is not None,
+                        lambda control: bool(control.recording.evaluations),
                         lambda control, trial: _remembered(trial) < 0.8,
                         "random labels of evaluated rows are known: these rows were trained on",
                         "random labels of evaluated rows are not known",

@@ -11,6 +11,9 @@ from flatline.changes import Change
 # As in too-few-steps: no first-order method gets anywhere in so few.
 FEW_STEPS = 10
 
+# The best of three probes under no relation is below 0.05 / 3 once in twenty (Bonferroni).
+DOUBT = 0.05 / 3
+
 
 class NoSignal(Cause):
     """The labels carry nothing about the inputs: the chance loss is the right answer.
@@ -69,7 +72,8 @@ class NoSignal(Cause):
                 f"no simple probe predicts the targets ({found.rows} rows), yet the loss falls: a validation loss would "
                 "tell learning from memorising"
             )
-        strong = found.rows >= 60
+        # A relation that is nearly established is no ground to say that there is none.
+        strong = found.rows >= 60 and found.p >= DOUBT
         return Found(
             Level.LIKELY if plateau and strong else Level.POSSIBLE,
             0.9 if strong else 0.5,

@@ -4,7 +4,7 @@ import ast
 
 from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case
-from flatline.causes.judging import clearly_lower, contrast
+from flatline.causes.judging import clearly_lower, contrast, last
 from flatline.causes.learning_rate_zero import only_calls
 from flatline.changes import Change
 from flatline.observe.events import Forward, LossScale, ParametersWritten
@@ -112,7 +112,7 @@ class ParametersNotOptimized(Cause):
                 contrast(
                     "parameters",
                     lambda control: bool(control.backwards),
-                    clearly_lower,
+                    _falls_further,
                     "with the left-out weights moved along their gradient the loss falls well below the control's",
                 ),
                 steps=case.recording.steps,
@@ -199,3 +199,10 @@ class ParametersNotOptimized(Cause):
                 if made:
                     return source.line(made[0].lineno)
         return line
+
+
+def _falls_further(control: Case, trial: Case) -> bool:
+    """A fifth lower at the end; or twice as far down, where the control hardly moves."""
+    start = control.first_value
+    twice = start - last(trial) > 2 * max(start - last(control), 0.0)
+    return clearly_lower(control, trial) or (twice and clearly_lower(control, trial, 1.0))

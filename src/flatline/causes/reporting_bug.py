@@ -76,6 +76,11 @@ class ReportingBug(Cause):
         value = last(case)
         if not isinstance(decision, Found) or not wrong or not math.isfinite(value) or value <= 0:
             return []
+        unit = 2 * wrong[0].numbers[-1].resolution
+        shows = wrong[0].numbers[-1].value != 0 or any(m.agrees is False for m in case.printed)
+        if shows and unit > 0.05 * value:
+            # Where few digits are printed: nine tenths of the last one, which rounding shows and cutting off does not.
+            value = math.floor(value / unit) * unit + 0.9 * unit
         key = wrong[0].place, wrong[0].label
 
         def ratio(some: Case) -> float:

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import ast
 import math
+from typing import Any
 
 from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import BINARY, REGRESSION, Case, number
-from flatline.causes.judging import clearly_lower, contrast, formula
+from flatline.causes.judging import at, clearly_lower, contrast, formula
 from flatline.changes import Change
 from flatline.observe.events import Backward, CriterionCall
 from flatline.record.reader import Line
@@ -72,7 +73,7 @@ class TargetBroadcast(Cause):
         return [
             Experiment(
                 "does the loss fall when target and prediction have one shape?",
-                [Change("targets", {"how": "shape", **formula(case)})],
+                [Change("targets", {"how": "shape", **where})],
                 contrast(
                     "targets",
                     lambda control: control.stuck or control.chance is None,
@@ -81,6 +82,7 @@ class TargetBroadcast(Cause):
                 ),
                 steps=case.recording.steps,
             )
+            for where in _places(case, decision)
         ]
 
     @staticmethod
@@ -169,3 +171,14 @@ def _broadcast(one: list[int], other: list[int]) -> int:
             return 0
         size *= max(a, b)
     return size
+
+
+def _places(case: Case, decision: Found) -> list[dict[str, Any]]:
+    """Where the target of a formula is: as recorded, or, of an error a line above, by how many differences there are."""
+    known = formula(case)
+    line = at(decision.line)
+    main = case.main_call
+    if known or main is None or main.name != "expression" or not line:
+        return [known]
+    number = math.isqrt(max((b.elements for b in case.backwards), default=0))
+    return [{**line, "shape": shape, "floating": True} for shape in ([number], [number, 1])]

@@ -75,9 +75,11 @@ class TooFewSteps(Cause):
 
     def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
         from flatline.causes.learning_rate_zero import LearningRateZero
+        from flatline.causes.parameters_not_optimized import ParametersNotOptimized
 
-        if not isinstance(decision, Found) or isinstance(LearningRateZero().decide(case), Found):
-            # A rate that falls to nothing cuts the way short too: its own experiment tells.
+        others = LearningRateZero().decide(case), ParametersNotOptimized().decide(case)
+        if not isinstance(decision, Found) or any(isinstance(other, Found) for other in others):
+            # A rate that falls to nothing, and weights that are left out, cut the way short too.
             return []
         return [
             Experiment(

@@ -44,6 +44,7 @@ def run(
     json_file, page = require_folder("--json", json_path), require_folder("--html", html_path)
     store = new_store(folder).absolute()
     status = launch("module" if module else "script", program, arguments, store, not quiet)
+    settle_all(store)
     rank = own_rank()
     if rank is not None:
         if rank > 0:
@@ -69,6 +70,16 @@ def run(
     if strict and status == 0 and found is not None and found.verdict.faults:
         status = STRICT_STATUS
     sys.exit(end_like(status))
+
+
+def settle_all(store: Path) -> None:
+    """Makes each store of the run one file, now that the program is gone."""
+    # Here, not above: the program need not wait until numpy is imported.
+    from flatline.record.reader import rank_stores
+    from flatline.record.rows import settle
+
+    for part in {store, *rank_stores(store)}:
+        settle(part)
 
 
 def require_program(program: str) -> None:

@@ -185,6 +185,10 @@ class Prover:
         experiment = candidate.next
         wanted = self._wanted(experiment)
         control, trials, others = self._runs[wanted[0]], [self._runs[w] for w in wanted[1]], wanted[2]
+        if self._steps(experiment) is not None and not self._seen(candidate, control):
+            # Nor is it in the first steps that measurements find every fault.
+            candidate.experiments[candidate.tried] = replace(experiment, steps=self._original.recording.steps)
+            return
         judgement, effect = self._judgement(candidate, control, trials, [self._runs[w] for w in others])
         if self._too_short(experiment, judgement, control, trials[0]):
             # What a few steps leave open, the whole run may tell.
@@ -201,14 +205,16 @@ class Prover:
     ) -> tuple[Judgement, Effect | None]:
         if not self._reproduces(control):
             return Judgement(Outcome.UNDECIDED, "the control did not show the symptom again"), None
-        if control.case is not None and not control.case.symptoms and not self._found_again(candidate, control.case):
+        if not self._seen(candidate, control):
             return Judgement(Outcome.UNDECIDED, "the control was not seen to have this fault"), None
         return judge(candidate.next, self._original, control, trials, others)
 
-    def _found_again(self, candidate: Candidate, control: Case) -> bool:
+    def _seen(self, candidate: Candidate, control: Run) -> bool:
         """Where no symptom shows, the measurements themselves must say the same of the control."""
+        if control.case is None or control.case.symptoms:
+            return True
         known = {candidate.cause: self._known[candidate.cause]}
-        again = decide_all(control, known)[0].get(candidate.cause, [])
+        again = decide_all(control.case, known)[0].get(candidate.cause, [])
         return any(isinstance(decision, type(candidate.decision)) for decision in again)
 
     def _too_short(self, experiment: Experiment, judgement: Judgement, control: Run, trial: Run) -> bool:

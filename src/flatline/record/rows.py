@@ -80,3 +80,19 @@ def _require_format(path: str | Path, connection: sqlite3.Connection) -> None:
 
 def _unreadable(path: str | Path, error: Exception) -> StoreError:
     return StoreError(f"{path} cannot be read as the record of a run: {error}")
+
+
+def settle(path: str | Path) -> None:
+    """Folds what a process left in the write-ahead log into its store, so that the one file is the whole record.
+
+    A program that ends without closing its store, as by a signal, leaves the log beside it. Where that cannot be done
+    now (a process still writes, the folder cannot be written to) the log stays, and readers use it.
+    """
+    try:
+        connection = sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=rw", uri=True, timeout=1.0)
+        try:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            connection.close()
+    except sqlite3.Error:
+        pass
