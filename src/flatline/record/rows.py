@@ -91,7 +91,8 @@ def settle(path: str | Path) -> None:
     try:
         connection = sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=rw", uri=True, timeout=1.0)
         try:
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            # Out of WAL mode altogether: in it, even a reader would make the log's two files anew.
+            connection.execute("PRAGMA journal_mode=DELETE")
         finally:
             connection.close()
     except sqlite3.Error:
