@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 import textwrap
 from array import array
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 
 from flatline.observe import events as e
 from flatline.record.reader import Line, Recording
+from flatline.record.store import Writer
 
 FILE = "train.py"
 
@@ -114,6 +117,15 @@ class Tape:
 
     def recording(self) -> Recording:
         return Recording(self.records())
+
+    def store(self) -> bytes:
+        """The same as the bytes of a store."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "run.sqlite"
+            writer = Writer(str(path))
+            writer.write(self.records())
+            writer.close()
+            return path.read_bytes()
 
     def line_with(self, text: str) -> Line:
         """The one line of the source that holds ``text``."""

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from flatline.experiments.proof import CurveItem, ExperimentItem
 from flatline.observe import events as e
 from flatline.record.reader import Recording
 from flatline.verdict import (
@@ -120,15 +121,20 @@ def _facts(number: int, step: int, bad: bool) -> e.ParameterFacts:
 def verdict(text: str = "") -> Verdict:
     """A proven cause with its experiment, a possible one, and one of everything else."""
     file = FILE + text
-    control = [[step, 2.3 - step / 100 if step < 60 else None] for step in range(0, 100, 2)]
-    experiment = {
-        "asks": text or "does the loss stay finite when the logarithm is left out?",
-        "changes": [{"name": text or "loss-term", "arguments": {"without": text or "log"}}],
-        "outcome": "confirmed",
-        "text": text or "the trial stays finite for 100 steps, the control does not",
-        "control": control,
-        "trial": [[step, 2.3 - step / 100] for step in range(0, 100, 2)],
-    }
+    steps = list(range(0, 100, 2))
+    experiment = ExperimentItem(
+        text or "does the loss stay finite when the logarithm is left out?",
+        [{"name": text or "loss-term", "arguments": {"without": text or "log"}}],
+        "confirmed",
+        text or "the trial stays finite for 100 steps, the control does not",
+        text or "nan at step 60",
+        text or "1.32 at the end",
+        CurveItem(steps, [2.3 - step / 100 if step < 60 else "nan" for step in steps]),
+        CurveItem(steps, [2.3 - step / 100 for step in steps]),
+        ["non-finite-loss"],
+        [],
+        100,
+    )
     return Verdict(
         1,
         text or "The optimised loss is nan first at step 360, in 40 of 400 steps. Proven cause: a number left the range "

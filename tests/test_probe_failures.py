@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from flatline.launcher import STARTUP
+from flatline.environment import STARTUP
 from flatline.observe.events import Event, ProbeFailed
 from flatline.observe.install import Probes
 from flatline.observe.patching import Patches

@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 from syrupy.assertion import SnapshotAssertion
 
+from flatline.experiments.proof import CurveItem, ExperimentItem, ProofItem, TrialItem
 from flatline.report import notebook, terminal
 from flatline.report.notebook import as_html, svg_path
 from flatline.report.terminal import as_text, show
@@ -211,3 +212,33 @@ def test_hostile_text_in_html(text: str) -> None:
 def test_hostile_text_in_what_is_expected() -> None:
     for text in HOSTILE:
         assert flat(visible(text)) in flat(as_text(expected_zero(text)))
+
+
+# experiments ---------------------------------------------------------------------------------------------------
+
+
+def proven(text: str = "") -> Verdict:
+    verdict = fault(text)
+    verdict.causes[0].level = "proven"
+    verdict.causes[0].experiment = ExperimentItem(
+        text or "does the loss still rise at a tenth of the learning rate?",
+        [{"name": "learning-rate", "arguments": {"factor": 0.1}}], "confirmed", text or "it does not rise",
+        text or "0.7 to 11.8", text or "0.7 to 0.2", CurveItem(list(range(40)), [0.7 * 1.1**n for n in range(40)]),
+        CurveItem(list(range(40)), [*(0.7 * 0.98**n for n in range(39)), "nan"]),
+        [text or "rising-loss"], [], 20, 4, 4, 4, 0, 4, 0.0143, 12.0,
+    )  # fmt: skip
+    trials = [TrialItem(text or "is it the data?", [], None, "timed out", text or "after 60 s", 60.0, "overlay")]
+    verdict.proof = ProofItem(True, text or "3 runs; proven: one-class-softmax.", 1, 1, 80.0, "", trials)
+    return verdict
+
+
+def test_an_experiment_shows_both_curves(snapshot: SnapshotAssertion) -> None:
+    assert as_text(proven()) == snapshot
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_of_an_experiment_is_text(text: str) -> None:
+    shown = as_text(proven(text), 400)
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", shown)
+    # As above, and: question, answer, both measurements, symptom, the whole, a trial's question and message.
+    assert flat(shown).lower().count(flat(visible(text)).lower()) >= 12 + 7

@@ -16,8 +16,10 @@ import pytest
 from flatline import verdict as subject
 from flatline.causes.base import Cause, Decision, Evidence, Expected, Found, Level, RuledOut, Untested, catalogue
 from flatline.causes.case import Case
+from flatline.experiments.proof import CurveItem, ExperimentItem, Proof, ProofItem, TrialItem, keep, kept
 from flatline.observe import events as e
-from flatline.record.reader import Line, Recording
+from flatline.record.reader import Line, Recording, read
+from flatline.record.store import StoreError
 from flatline.verdict import SCHEMA, Verdict, diagnose, from_json
 from recordings import Tape
 
@@ -113,7 +115,13 @@ def test_the_schema_names_exactly_the_fields_that_are_promised() -> None:
     """The fields of the design; ``text``, ``location`` of what is expected and ``related`` were added to them."""
     promised = {
         "": {"schema", "summary", "healthy", "symptoms", "causes", "ruled_out", "expected", "untested",
-             "probe_failures", "overhead", "run", "checks"},
+             "probe_failures", "overhead", "run", "checks", "proof"},
+        "experiment": {"asks", "changes", "outcome", "text", "control_measured", "trial_measured", "control", "trial",
+                       "symptoms_in_control", "symptoms_in_trial", "steps", "seeds", "control_shown", "control_runs",
+                       "trial_shown", "trial_runs", "p_value", "seconds"},
+        "curve": {"steps", "values"},
+        "trial": {"asks", "changes", "steps", "status", "message", "seconds", "isolation"},
+        "proof": {"reproduced", "text", "control_shown", "control_runs", "seconds", "stopped", "trials"},
         "symptom": {"name", "first_step", "epoch", "value", "text"},
         "cause": {"name", "level", "confidence", "location", "evidence", "experiment", "fix", "related"},
         "location": {"file", "line", "source"},
@@ -181,6 +189,79 @@ def test_round_trip(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_what_is_no_verdict_is_refused(data: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
         from_json(data)
+
+
+# experiments ---------------------------------------------------------------------------------------------------
+
+
+def experiment(outcome: str, **more: Any) -> ExperimentItem:
+    change = {"name": "learning-rate", "arguments": {"factor": 0.1}}
+    curve = CurveItem([0, 1], [0.5, "nan"])
+    return ExperimentItem(
+        "does it rise?", [change], outcome, "it does not", "11.8", "0.7", curve, curve, ["zero-loss"], [], 20, **more
+    )
+
+
+def proven(**experiments: ExperimentItem) -> Proof:
+    trial = TrialItem("does it rise?", [], None, "timed out", "it was still running after 60 s", 60.0, "overlay")
+    return Proof(ProofItem(True, "2 runs", 1, 1, 3.5, "", [trial]), experiments)
+
+
+def judged(monkeypatch: pytest.MonkeyPatch, proof: Proof, **decisions: Decision | list[Decision] | None) -> Verdict:
+    judge(monkeypatch, zeros(), **decisions)
+    verdict = diagnose(zeros(), proof)
+    check(verdict)
+    return verdict
+
+
+def test_a_confirmed_cause_is_proven_and_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it was before; it carries its experiment."""
+    before = {"sure": found(confidence=0.99), "fits": found(Level.POSSIBLE, 0.3)}
+    proof = proven(fits=experiment("confirmed", p_value=0.004), sure=experiment("undecided"))
+    verdict = judged(monkeypatch, proof, **before)
+    assert [(c.name, c.level) for c in verdict.causes] == [("fits", "proven"), ("sure", "likely")]
+    assert verdict.causes[0].experiment is not None and verdict.causes[0].experiment.p_value == 0.004
+    assert verdict.causes[0].confidence == 0.95 and not verdict.healthy
+    assert "Proven cause: title of fits" in verdict.summary
+    assert verdict.proof == proof.whole and from_json(verdict.to_json()) == verdict
+
+
+def test_a_refuted_cause_is_ruled_out_by_the_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    verdict = judged(monkeypatch, proven(a=experiment("refuted")), a=[found(), found(Level.POSSIBLE)], b=found())
+    assert [c.name for c in verdict.causes] == ["b"]
+    assert [(r.name, r.evidence) for r in verdict.ruled_out] == [("a", "does it rise? it does not")]
+
+
+def test_an_undecided_experiment_leaves_the_level(monkeypatch: pytest.MonkeyPatch) -> None:
+    verdict = judged(monkeypatch, proven(a=experiment("undecided")), a=found(confidence=0.7))
+    assert (verdict.causes[0].level, verdict.causes[0].confidence) == ("likely", 0.7)
+    assert verdict.causes[0].experiment is not None
+
+
+def test_a_cause_that_could_not_be_measured_can_be_proven(monkeypatch: pytest.MonkeyPatch) -> None:
+    verdict = judged(monkeypatch, proven(a=experiment("confirmed")), a=Untested("no rows"), b=Untested("no rows"))
+    assert [(c.name, c.level) for c in verdict.causes] == [("a", "proven")]
+    assert [u.name for u in verdict.untested] == ["b"]
+    refuted = judged(monkeypatch, proven(a=experiment("refuted")), a=Untested("no rows"))
+    assert [r.name for r in refuted.ruled_out] == ["a"] and refuted.untested == []
+
+
+def test_a_proof_is_kept_with_the_run(tmp_path: Path) -> None:
+    store = tmp_path / "run.sqlite"
+    tape = Tape()
+    tape.train([0.0] * 5)
+    store.write_bytes(tape.store())
+    assert kept(store) is None and kept(tmp_path / "none.sqlite") is None
+    for proof in (proven(a=experiment("refuted")), proven(b=experiment("confirmed"))):
+        keep(store, proof)
+        assert kept(store) == proof
+    assert read(store).steps == tape.recording().steps
+    with pytest.raises(StoreError, match="cannot be kept"):
+        keep(tmp_path / "no" / "run.sqlite", proof)
+
+
+def test_every_cause_that_can_be_proven_unmeasured_says_what_to_do() -> None:
+    assert [name for name, known in catalogue().items() if not known.remedy()] == []
 
 
 # healthy -------------------------------------------------------------------------------------------------------

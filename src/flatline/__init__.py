@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "check", "watch"]
+__all__ = ["__version__", "check", "prove", "watch"]
 
 if TYPE_CHECKING:
     from flatline.checking import check
+    from flatline.proving import prove
     from flatline.watching import watch
 
 
@@ -21,6 +22,10 @@ def __getattr__(name: str) -> Any:
         from flatline.watching import watch
 
         return watch
+    if name == "prove":
+        from flatline.proving import prove
+
+        return prove
     if name == "check":
         from flatline.checking import check
 

@@ -39,6 +39,7 @@ def main() -> None:
     \b
       flatline run train.py --its-args     run a training program and diagnose it
       flatline check train.py              look at its first step, and stop before the first update
+      flatline prove train.py --its-args   run it again with one thing changed: proof
       flatline report                      the verdict of the last run again
       flatline causes explain NAME         what a cause is and how it is told apart
 

@@ -11,14 +11,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import click
 
-STARTUP = Path(__file__).with_name("startup")
+from flatline.changes import Change
+from flatline.environment import Program, watched_environment
+
 _FORWARDED = ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
 _TO_THE_GROUP = ("SIGINT", "SIGQUIT")
 
@@ -104,14 +106,17 @@ def launch(
     store: Path,
     show_status: bool,
     settings: dict[str, str] | None = None,
+    changes: Sequence[Change] = (),
+    steps: int | None = None,
 ) -> int:
-    """Runs the program to its end. Returns its status as ``subprocess`` gives it: negative for a signal.
+    """Runs the program to its end, or for ``steps`` optimizer steps, with ``changes`` made to it.
 
-    ``settings`` are further ones for the recorder, by their names without ``FLATLINE_RUN_``.
+    Returns its status as ``subprocess`` gives it: negative for a signal. ``settings`` are further ones for the
+    recorder, by their names without ``FLATLINE_RUN_``.
     """
-    program = ["-m", target] if kind == "module" else [target]
-    command = [sys.executable, *_interpreter_flags(), *program, *arguments]
-    environment = _environment(kind, target, len(arguments) + 1, store, show_status)
+    program = Program([sys.executable, *interpreter_flags()], kind == "module", [target, *arguments])
+    command = program.command
+    environment = watched_environment(program, store, os.getcwd(), os.environ, show_status, changes, steps)
     environment |= {f"FLATLINE_RUN_{key}": value for key, value in (settings or {}).items()}
     previous: dict[int, Any] = {}
     waiting: list[int] = []
@@ -144,7 +149,7 @@ def launch(
             signal.signal(number, handler)
 
 
-def _interpreter_flags() -> list[str]:
+def interpreter_flags() -> list[str]:
     """The options that this Python was started with, for the program's."""
     if sys.flags.ignore_environment or sys.flags.no_site:
         click.echo("flatline: Python runs with -E, -I or -S: this run cannot be recorded", err=True)
@@ -160,21 +165,6 @@ def _interpreter_flags() -> list[str]:
         before = options.pop()[:-1]
         options += [before] if before != "-" else []
     return options
-
-
-def _environment(kind: str, target: str, count: int, store: Path, show_status: bool) -> dict[str, str]:
-    """The environment for the program; ``startup/sitecustomize.py`` takes ours out before the program starts."""
-    if kind == "module":
-        home = os.getcwd()
-    else:
-        real = os.path.realpath(target)
-        home = real if os.path.isdir(real) else os.path.dirname(real)
-    ours = {"STORE": str(store.absolute()), "STATUS": str(int(show_status)), "ARGUMENTS": str(count), "HOME": home}
-    own = os.environ.get("PYTHONPATH")
-    if own is not None:
-        ours["PYTHONPATH"] = own
-    path = os.pathsep.join([str(STARTUP), own] if own else [str(STARTUP)])
-    return {**os.environ, "PYTHONPATH": path, **{f"FLATLINE_RUN_{key}": value for key, value in ours.items()}}
 
 
 def end_like(status: int) -> int:

@@ -85,17 +85,19 @@ class Recorder:
         argv: list[str],
         home: str,
         changes: str = "",
+        limit: int | None = None,
         rank: int | None = None,
         preflight: Preflight | None = None,
     ) -> None:
         self._process = os.getpid()
-        self._store, self._argv, self._home, self._changes = store, argv, home, changes
+        self._store, self._argv, self._home, self._changes, self._limit = store, argv, home, changes, limit
         self.writer = Writer(store)
         self.status = StatusLine(sys.stderr) if show_status else None
         if self.status is not None and not self.status.possible:
             self.status = None
         self.session = Session(self.writer.write, home, self.status.update if self.status is not None else None)
         self.patches = Patches()
+        self.session.limit, self.session.leave = limit, self._leave
         self.probes: Any = None
         self.interventions: Any = None
         self.printed = PrintedProbe(self.session, self.status)
@@ -109,6 +111,9 @@ class Recorder:
         )
         self._started.check = preflight is not None
         self._preflight = preflight
+        before = sys.orig_argv[: len(sys.orig_argv) - len(argv)]
+        self._started.module = before[-1:] == ["-m"]
+        self._started.python = before[:-1] if self._started.module else before
         self.session.emit(self._started)
         self.session.flush(force=True)
         # An open SQLite connection must not be carried into another process: closing it there would disturb ours.
@@ -164,8 +169,9 @@ class Recorder:
                 "argv": self._argv,
                 "home": self._home,
                 "changes": self._changes,
-                "check": self._preflight.settings if self._preflight is not None else None,
+                "limit": self._limit,
             }
+            settings["check"] = self._preflight.settings if self._preflight is not None else None
             processes.follow(self.patches, self._joined, settings)
 
         self.session.guarded("install", install)()
@@ -182,9 +188,8 @@ class Recorder:
         """In a forked process that trains with others: what was carried over from the parent gives way."""
         for remove in self._removals():
             remove()
-        Recorder(
-            processes.rank_store(self._store, rank), False, self._argv, self._home, self._changes, rank, self._preflight
-        )
+        store = processes.rank_store(self._store, rank)
+        Recorder(store, False, self._argv, self._home, self._changes, self._limit, rank, self._preflight)
 
     def _removals(self) -> list[Callable[[], None]]:
         """What takes our parts away, the outermost first."""
@@ -217,6 +222,16 @@ class Recorder:
             self.status.clear()
         guarded("end", self.session.flush)(force=True)
 
+    def _leave(self) -> None:
+        """Ends a trial that has taken its steps. At once: what follows could swallow an exception, or take hours."""
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except Exception:
+                # Whatever the program has put there.
+                continue
+        os._exit(0)
+
     def _tell_the_end(self, error: BaseException | None) -> None:
         session = self.session
         place = None
@@ -242,12 +257,14 @@ class Recorder:
 def start(settings: dict[str, str]) -> Recorder:
     """Starts recording, with the settings that the launcher passed in the environment."""
     count = int(settings["FLATLINE_RUN_ARGUMENTS"])
+    steps = settings.get("FLATLINE_RUN_STEPS")
     return Recorder(
         settings["FLATLINE_RUN_STORE"],
         settings.get("FLATLINE_RUN_STATUS") == "1",
         sys.orig_argv[-count:],
         settings["FLATLINE_RUN_HOME"],
         settings.get("FLATLINE_RUN_CHANGES", ""),
+        int(steps) if steps else None,
         preflight=_preflight(settings.get("FLATLINE_RUN_CHECK")),
     )
 
@@ -255,14 +272,9 @@ def start(settings: dict[str, str]) -> Recorder:
 def start_rank(settings: dict[str, Any], rank: int) -> Recorder:
     """Starts recording in a process that the program has spawned, once its rank is known."""
     store = processes.rank_store(settings["store"], rank)
+    changes, limit = settings.get("changes", ""), settings.get("limit")
     return Recorder(
-        store,
-        False,
-        settings["argv"],
-        settings["home"],
-        settings.get("changes", ""),
-        rank,
-        _preflight(settings["check"]),
+        store, False, settings["argv"], settings["home"], changes, limit, rank, _preflight(settings["check"])
     )
 
 

@@ -5,20 +5,36 @@ from __future__ import annotations
 import importlib
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
 
 from flatline.before_training import BEFORE_TRAINING, checks, first_sight, limited
-from flatline.causes.base import Decision, Evidence, Expected, Found, Level, RuledOut, Untested, catalogue
+from flatline.causes.base import (
+    Cause,
+    Decision,
+    Evidence,
+    Expected,
+    Found,
+    Level,
+    Outcome,
+    RuledOut,
+    Untested,
+    catalogue,
+)
 from flatline.causes.case import Case
+from flatline.causes.decisions import decide_all
+from flatline.experiments.proof import ExperimentItem, Proof, ProofItem
 from flatline.observe.events import Checked, Printed, ProbeFailed
 from flatline.record.reader import Line, Recording
-from flatline.symptoms.base import Symptom, find_all
+from flatline.symptoms.base import PROMINENCE, Symptom, find_all
 
 SCHEMA = 1
+# After an experiment that confirms a cause, the doubt that is left is that something else went with the change: not
+# more than one in twenty, the level of the tests.
+MOST_DOUBT = 0.05
 UNHEALTHY_SYMPTOMS = ("zero-loss", "non-finite-loss", "constant-loss", "nothing-moves", "empty-epoch")
 
 
@@ -45,7 +61,7 @@ class CauseItem(msgspec.Struct):
     confidence: float
     location: Location | None
     evidence: list[EvidenceItem]
-    experiment: dict[str, Any] | None
+    experiment: ExperimentItem | None
     fix: Fix
     related: list[Location] = []
 
@@ -109,6 +125,7 @@ class Verdict(msgspec.Struct):
     overhead: Overhead
     run: Run
     checks: list[CheckItem] = []
+    proof: ProofItem | None = None
 
     def to_json(self) -> bytes:
         return msgspec.json.format(msgspec.json.encode(self), indent=2)
@@ -137,8 +154,11 @@ def from_json(data: bytes) -> Verdict:
     return msgspec.json.decode(data, type=Verdict)
 
 
-def diagnose(recording: Recording) -> Verdict:
-    """Finds symptoms, asks every cause, ranks what was found and writes the summary."""
+def diagnose(recording: Recording, proof: Proof | None = None) -> Verdict:
+    """Finds symptoms, asks every cause, ranks what was found and writes the summary.
+
+    ``proof`` is what experiments on this run have shown: a confirmed cause is proven, a refuted one is ruled out.
+    """
     symptoms = find_all(recording)
     if recording.stopped is not None:
         symptoms = [s for s in symptoms if s.name in BEFORE_TRAINING]
@@ -148,24 +168,21 @@ def diagnose(recording: Recording) -> Verdict:
     expected: list[ExpectedItem] = []
     untested: list[UntestedItem] = []
     failures = [f"{f.probe}: {f.message}" for f in recording.all(ProbeFailed)]
-    titles: dict[str, str] = {}
     known = catalogue()
-    for name, cause in known.items():
-        titles[name] = cause.title
-        limit = cause.before_training if case.preflight else Level.PROVEN
-        if limit is None:
-            continue
-        try:
-            decisions = cause.decide(case)
-        except Exception as error:
-            # One broken decision must not cost the user the others.
-            failures.append(f"cause {name}: {type(error).__name__}: {error}")
-            untested.append(UntestedItem(name, "its decision failed"))
-            continue
-        for decision in decisions if isinstance(decisions, list) else [decisions]:
-            _sort(name, limited(decision, limit), found, ruled_out, expected, untested)
+    titles = {name: cause.title for name, cause in known.items()}
+    limits = {name: cause.before_training if case.preflight else Level.PROVEN for name, cause in known.items()}
+    decided, broken = decide_all(case, {name: cause for name, cause in known.items() if limits[name] is not None})
+    failures += broken
+    for name, decisions in decided.items():
+        for decision in decisions:
+            _sort(name, limited(decision, limits[name] or Level.PROVEN), found, ruled_out, expected, untested)
+    experiments = proof.experiments if proof is not None else {}
     found.sort(key=lambda pair: (pair[1].level.rank, -pair[1].confidence))
-    causes = [_cause_item(name, decision) for name, decision in found]
+    found, ruled_out, untested = _tested(found, ruled_out, untested, experiments, known)
+    causes = [
+        _cause_item(name, decision, experiments.get(name) if name not in {n for n, _ in found[:index]} else None)
+        for index, (name, decision) in enumerate(found)
+    ]
     faults = [c for c in causes if c.level != Level.POSSIBLE.value]
     unexplained = [s for s in symptoms if s.name in UNHEALTHY_SYMPTOMS] and not faults and not expected
     healthy = not faults and not unexplained
@@ -188,7 +205,36 @@ def diagnose(recording: Recording) -> Verdict:
             recording.run.versions,
         ),
         [CheckItem(*item) for item in checks(recording, found, {r.name: r.evidence for r in ruled_out})],
+        proof.whole if proof is not None else None,
     )
+
+
+def _tested(
+    found: list[tuple[str, Found]],
+    ruled_out: list[RuledOutItem],
+    untested: list[UntestedItem],
+    experiments: dict[str, ExperimentItem],
+    known: dict[str, Cause],
+) -> tuple[list[tuple[str, Found]], list[RuledOutItem], list[UntestedItem]]:
+    """The decisions after the experiments: proven ones first, refuted ones among those ruled out."""
+    refuted = {name for name, item in experiments.items() if item.outcome == Outcome.REFUTED.value}
+    confirmed = {name for name, item in experiments.items() if item.outcome == Outcome.CONFIRMED.value}
+    ruled_out = ruled_out + [RuledOutItem(n, f"{experiments[n].asks} {experiments[n].text}") for n in sorted(refuted)]
+    untested = [item for item in untested if item.name not in refuted | confirmed]
+    kept = [(name, decision) for name, decision in found if name not in refuted]
+    for name in sorted(confirmed):
+        first = next((index for index, (other, _) in enumerate(kept) if other == name), None)
+        if first is None:
+            # It could not be measured, and the experiment alone shows it.
+            item = experiments[name]
+            shown = Evidence(item.asks, item.trial_measured or item.text, item.control_measured)
+            kept.append((name, Found(Level.PROVEN, 1 - MOST_DOUBT, None, [shown], known[name].remedy())))
+            continue
+        decision = kept[first][1]
+        sure = max(decision.confidence, 1 - MOST_DOUBT)
+        kept[first] = name, replace(decision, level=Level.PROVEN, confidence=sure)
+    kept.sort(key=lambda pair: (pair[1].level.rank, -pair[1].confidence))
+    return kept, ruled_out, untested
 
 
 def _sort(
@@ -209,7 +255,7 @@ def _sort(
         untested.append(UntestedItem(name, decision.reason))
 
 
-def _cause_item(name: str, found: Found) -> CauseItem:
+def _cause_item(name: str, found: Found, experiment: ExperimentItem | None = None) -> CauseItem:
     return CauseItem(
         name,
         found.level.value,
@@ -217,7 +263,7 @@ def _cause_item(name: str, found: Found) -> CauseItem:
         round(min(max(0.0, found.confidence), 1.0), 4),
         _location(found.line),
         [_evidence(item) for item in found.evidence],
-        None,
+        experiment,
         Fix(found.fix),
         [place for place in map(_location, found.related) if place is not None],
     )
@@ -284,19 +330,7 @@ def _plural(count: int, what: str) -> str:
 
 
 def _sight(recording: Recording, symptoms: list[Symptom]) -> str:
-    order = (
-        "non-finite-loss",
-        "zero-loss",
-        "reported-differs",
-        "empty-epoch",
-        "nothing-moves",
-        "constant-loss",
-        "rising-loss",
-        "chance-plateau",
-        "near-zero-loss",
-        "too-good",
-    )
-    for name in order:
+    for name in PROMINENCE:
         for symptom in symptoms:
             if symptom.name == name:
                 text = f"{symptom.text[0].upper()}{symptom.text[1:]}."

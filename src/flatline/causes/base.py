@@ -6,6 +6,7 @@ import enum
 import importlib
 import inspect
 import pkgutil
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -140,6 +141,12 @@ class Cause(ABC):
     def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
         """What proves or refutes this cause in this program, cheapest first; empty when nothing can."""
         return []
+
+    @classmethod
+    def remedy(cls) -> str:
+        """The section *Fix* of the story, in one line."""
+        match = re.search(r"^Fix\n((?:[ ].*\n?|\n)*)", cls.story(), re.MULTILINE)
+        return " ".join(match[1].split()) if match else ""
 
     @classmethod
     def story(cls) -> str:

@@ -19,6 +19,7 @@ _PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 @click.option("--json", "json_path", type=click.Path(dir_okay=False), help="Also write the verdict to this file.")
 @click.option("--html", "html_path", type=click.Path(dir_okay=False), help="HTML report (default: beside the record).")
 @click.option("--strict", is_flag=True, help="Exit with 10 when a cause is likely or proven.")
+@click.option("--prove", is_flag=True, help="Then prove it by experiment, as `flatline prove` does.")
 @click.option("--quiet", is_flag=True, help="No status line and no report; only the files that --json and --html name.")
 @click.option("--runs", "folder", type=click.Path(file_okay=False), help="Folder for the record (default: .flatline).")
 @click.argument("program")
@@ -28,6 +29,7 @@ def run(
     json_path: str | None,
     html_path: str | None,
     strict: bool,
+    prove: bool,
     quiet: bool,
     folder: str | None,
     program: str,
@@ -49,6 +51,10 @@ def run(
             # One verdict for all ranks is enough, and one file; the first rank gives it.
             sys.exit(end_like(status))
         wait_for_ranks(store)
+    if prove:
+        from flatline.commands.prove import run_experiments
+
+        run_experiments(store, quiet=quiet)
     found = diagnosed(store)
     if found is not None:
         if json_file is not None:

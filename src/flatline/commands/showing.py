@@ -25,13 +25,14 @@ class Diagnosed:
 
 def diagnosed(store: Path) -> Diagnosed | None:
     """Diagnoses a store. A store that cannot be read, and a fault of ours, are told in one line."""
+    from flatline.experiments.proof import kept
     from flatline.record.reader import read
     from flatline.record.store import StoreError
     from flatline.verdict import diagnose
 
     try:
         recording = read(store)
-        return Diagnosed(store, recording, diagnose(recording))
+        return Diagnosed(store, recording, diagnose(recording, kept(store)))
     except StoreError as error:
         click.echo(f"flatline: {error}", err=True)
     except Exception as error:

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from flatline.causes.base import catalogue
+from flatline.experiments.proof import kept
 from flatline.live.answers import Drawing, Judged
 from flatline.record.reader import rank_stores, read
 from flatline.record.rows import last_row
@@ -29,7 +30,7 @@ def judge(path: str) -> Judged:
         row = last_row(path)
         # Of a run in several processes all are read, unless one of their names is a link that may lead anywhere.
         recording = read(path, alone=any(other.is_symlink() for other in rank_stores(Path(path))))
-        verdict = diagnose(recording)
+        verdict = diagnose(recording, kept(path))
         drawn = facts(recording, verdict)
     except StoreError as error:
         return Judged(0, str(error))

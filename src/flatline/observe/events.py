@@ -50,6 +50,9 @@ class RunStarted(Record):
     process: int = 0
     host: str = ""
     check: bool = False
+    # The interpreter with its options, and whether the program was named as a module: to start it again.
+    python: list[str] = []
+    module: bool = False
 
 
 class RunEnded(Record):

@@ -77,6 +77,9 @@ class Session:
         self.compiled = False
         self.checkpointing = False
         self.last_loss: float | None = None
+        # For a trial: after that many steps, ``leave`` is called, outside of every hook.
+        self.limit: int | None = None
+        self.leave: Callable[[], None] = lambda: None
         self.locator = Locator(self.emit, home)
         self.budget = budget
         self.spent = 0.0
@@ -170,6 +173,9 @@ class Session:
             finally:
                 thread.inside = False
                 self.spent += clock() - began
+                if self.limit is not None and self.step >= self.limit:
+                    self.limit = None
+                    self.leave()
 
         return hook
 
@@ -185,4 +191,5 @@ class Session:
     def abandon(self) -> None:
         """Switches off without writing: for a process that was forked from the watched one."""
         self.active = False
+        self.limit = None
         self._events.clear()

@@ -81,6 +81,21 @@ class Recording:
         self.parsed: dict[str, list[ast.AST]] = {}
         self.curves = self._curves()
 
+    def until(self, steps: int) -> Recording:
+        """The recording as it would be, had the program been ended right after that many optimizer steps."""
+        records: list[e.Event] = []
+        for kept in self._by_type.values():
+            for record in kept:
+                if isinstance(record, e.Points):
+                    count = int(np.searchsorted(np.frombuffer(record.steps, np.int64), steps))
+                    columns = (record.ticks, record.steps, record.values, record.sizes)
+                    records.append(e.Points(record.series, *(column[: 8 * count] for column in columns)))
+                elif isinstance(record, (e.StepCount, e.Intervened)):
+                    records += [record] if record.step <= steps else []
+                elif not isinstance(record, e.RunEnded) and getattr(record, "step", 0) < steps:
+                    records.append(record)
+        return Recording(records)
+
     def all(self, kind: type[R]) -> list[R]:
         """All records of a type, in the order in which they were made."""
         return self._by_type.get(kind, [])

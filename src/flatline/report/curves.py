@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import msgspec
 import numpy as np
 
+from flatline.experiments.proof import CurveItem
 from flatline.observe import events as e
 from flatline.record.printed import printed_losses
 from flatline.record.reader import Recording
@@ -118,42 +118,31 @@ def rates(recording: Recording, most: int) -> list[Line]:
 
 
 def trials(verdict: Verdict) -> list[Trial]:
-    """The experiments that causes carry. A curve that is not a list of [step, value] pairs is left out."""
+    """The experiments that causes carry."""
     result: list[Trial] = []
     for cause in verdict.causes:
         found = cause.experiment
-        if not found:
+        if found is None:
             continue
-        curves = [_pairs(kind, found.get(kind)) for kind in ("control", "trial")]
-        words = (str(found.get(key) or "") for key in ("asks", "outcome", "text"))
-        asks, outcome, text = words
+        curves = [_curve(kind, item) for kind, item in (("control", found.control), ("trial", found.trial))]
         curved = [curve for curve in curves if curve is not None]
-        result.append(Trial(cause.name, asks, _changes(found.get("changes")), outcome, text, curved))
+        result.append(Trial(cause.name, found.asks, _changes(found.changes), found.outcome, found.text, curved))
     return result
 
 
-def _pairs(kind: str, pairs: Any) -> Line | None:
-    if not isinstance(pairs, list) or not pairs:
+def _curve(kind: str, item: CurveItem | None) -> Line | None:
+    if item is None or not item.steps:
         return None
-    try:
-        steps = np.array([int(step) for step, _ in pairs], np.int64)
-        values = np.array([math.nan if value is None else float(value) for _, value in pairs])
-    except (TypeError, ValueError):
-        return None
+    steps, values = np.array(item.steps, np.int64), np.array([float(value) for value in item.values])
     return _line(kind, {"control": "as it is", "trial": "changed"}[kind], "", steps, values, MOST_TRIAL_POINTS)
 
 
-def _changes(changes: Any) -> str:
+def _changes(changes: list[dict[str, Any]]) -> str:
     """What a trial changed, in words: ``learning-rate (factor 0.1)``."""
-    if not isinstance(changes, list):
-        return str(changes or "")
     parts: list[str] = []
     for change in changes:
-        if isinstance(change, dict) and "name" in change:
-            settings = ", ".join(f"{key} {value}" for key, value in (change.get("arguments") or {}).items())
-            parts.append(f"{change['name']} ({settings})" if settings else str(change["name"]))
-        else:
-            parts.append(str(change))
+        settings = ", ".join(f"{key} {value}" for key, value in change["arguments"].items())
+        parts.append(f"{change['name']} ({settings})" if settings else str(change["name"]))
     return "; ".join(parts)
 
 

@@ -60,7 +60,7 @@ def _cause(cause: CauseItem, title: str) -> list[str]:
         rows += ["", "| what was looked at | measured | a healthy program |", "|---|---|---|"]
         rows += [f"| {text(i.text)} | {text(i.measured)} | {text(i.expected)} |" for i in cause.evidence]
     if cause.experiment:
-        told = [str(cause.experiment.get(key) or "") for key in ("asks", "outcome", "text")]
+        told = [cause.experiment.asks, cause.experiment.outcome, cause.experiment.text]
         rows += ["", "Experiment: " + " – ".join(text(one) for one in told if one)]
     if cause.fix.text:
         rows += ["", f"Fix: {text(cause.fix.text)}"]

@@ -6,6 +6,7 @@ import io
 import os
 
 import msgspec
+import numpy as np
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
@@ -13,6 +14,7 @@ from rich.text import Text
 
 from flatline.causes.base import catalogue
 from flatline.causes.case import number
+from flatline.experiments.proof import CurveItem, ExperimentItem
 from flatline.record.reader import Floats
 from flatline.report.sparkline import sparkline
 from flatline.report.visible import visible
@@ -26,6 +28,14 @@ _OUTCOMES = {
     "undone": ("not done", "dim"),
 }
 MOST_POSSIBLE = 2
+_ENDED = {
+    "crashed": "crashed",
+    "killed": "was killed",
+    "timed out": "took too long",
+    "out of memory": "used too much memory",
+    "refused": "was not run",
+    "stopped": "was stopped",
+}
 
 
 def show(verdict: Verdict, console: Console | None = None, curve: Floats | None = None) -> None:
@@ -56,6 +66,13 @@ def show(verdict: Verdict, console: Console | None = None, curve: Floats | None 
         parts.append(table)
     for untested in verdict.untested:
         parts.append(_line("untested", f"{untested.name}: {untested.reason}", "dim"))
+    if verdict.proof is not None:
+        parts += [Text(""), _line("experiments", verdict.proof.text)]
+        for trial in verdict.proof.trials:
+            if trial.status != "finished":
+                parts.append(
+                    _line("trial", f"{_sentence(trial.asks)} It {_ENDED[trial.status]}: {trial.message}", "yellow")
+                )
     for failure in verdict.probe_failures:
         parts.append(_line("probe failed", failure, "yellow"))
     title, style = ("healthy", "green") if verdict.healthy else ("fault found", "red")
@@ -111,8 +128,46 @@ def _cause(cause: CauseItem, titles: dict[str, str]) -> list[RenderableType]:
             expected = Text(f"expected {item.expected}") if item.expected else Text("")
             table.add_row(Text(f"  {item.text}"), Text(item.measured), expected)
         parts.append(table)
+    if cause.experiment is not None:
+        parts += _experiment(cause.experiment)
     parts.append(_line("fix", cause.fix.text, "green"))
     return parts
+
+
+def _experiment(item: ExperimentItem) -> list[RenderableType]:
+    """What was asked, what came of it, and the two curves below each other."""
+    style = {"confirmed": "red", "refuted": "green"}.get(item.outcome, "yellow")
+    parts: list[RenderableType] = [
+        _line("experiment", f"{_sentence(item.asks)} {_sentence(item.outcome)}: {item.text}", style)
+    ]
+    curves = [_values(curve) for curve in (item.control, item.trial)]
+    table = Table.grid(padding=(0, 2))
+    for label, values, beside, measured, symptoms in zip(
+        ("control", "trial"),
+        curves,
+        reversed(curves),
+        (item.control_measured, item.trial_measured),
+        (item.symptoms_in_control, item.symptoms_in_trial),
+    ):
+        if len(values):
+            drawn = sparkline(values, 32, beside)
+            ends = measured or f"{values[0]:.4g} to {values[-1]:.4g}"
+            seen = ", ".join(symptoms) or "no symptom"
+            table.add_row(Text(f"    {label}", style="dim"), Text(drawn, style="cyan"), Text(ends), Text(seen, "dim"))
+    parts.append(table)
+    if item.trial_runs > 1:
+        chance = f", p = {item.p_value:.2g}" if item.p_value is not None else ""
+        shown = f"symptom in {item.control_shown} of {item.control_runs} runs without the change, "
+        parts.append(Text(f"    {shown}in {item.trial_shown} of {item.trial_runs} with it{chance}", style="dim"))
+    return parts
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _values(curve: CurveItem | None) -> Floats:
+    return np.array([float(value) for value in curve.values] if curve is not None else [])
 
 
 def _checks(checks: list[CheckItem]) -> list[RenderableType]:

@@ -27,6 +27,21 @@ class Symptom:
     curve: Curve | None = None
 
 
+# What a person would name first, of several.
+PROMINENCE = (
+    "non-finite-loss",
+    "zero-loss",
+    "reported-differs",
+    "empty-epoch",
+    "nothing-moves",
+    "constant-loss",
+    "rising-loss",
+    "chance-plateau",
+    "near-zero-loss",
+    "too-good",
+)
+
+
 class Detector(Protocol):
     """The one function of a symptom's file."""
 

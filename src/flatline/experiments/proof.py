@@ -1,0 +1,130 @@
+"""What the experiments on one run have shown: part of the verdict file, so fields are added and none removed."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from flatline.causes.case import Case
+from flatline.record.store import StoreError
+
+MOST_POINTS = 200
+
+
+class CurveItem(msgspec.Struct):
+    """A loss curve, thinned to at most 200 points: the value at each step; NaN and infinities are their names."""
+
+    steps: list[int]
+    values: list[float | str]
+
+
+class ExperimentItem(msgspec.Struct):
+    """One experiment on one cause.
+
+    ``outcome`` is ``confirmed``, ``refuted`` or ``undecided``; ``control_measured`` and ``trial_measured`` are the
+    numbers that decided it. ``symptoms_in_trial`` are those of the first trial. With several seeds, the symptom showed
+    in ``control_shown`` of the ``control_runs`` runs without the change and in ``trial_shown`` of the ``trial_runs``
+    with it; ``p_value`` is one-sided, from Fisher's exact test, and corrected for the number of such tests after Holm.
+    """
+
+    asks: str
+    changes: list[dict[str, Any]]
+    outcome: str
+    text: str
+    control_measured: str
+    trial_measured: str
+    control: CurveItem | None
+    trial: CurveItem | None
+    symptoms_in_control: list[str]
+    symptoms_in_trial: list[str]
+    steps: int | None
+    seeds: int = 1
+    control_shown: int = 0
+    control_runs: int = 0
+    trial_shown: int = 0
+    trial_runs: int = 0
+    p_value: float | None = None
+    seconds: float = 0.0
+
+
+class TrialItem(msgspec.Struct):
+    """One run of the program for an experiment: how it ended, and how long it took in seconds."""
+
+    asks: str
+    changes: list[dict[str, Any]]
+    steps: int | None
+    status: str
+    message: str
+    seconds: float
+    isolation: str
+
+
+class ProofItem(msgspec.Struct):
+    """The experiments as a whole.
+
+    ``reproduced`` is false when the untouched program did not show the symptom again; ``control_shown`` of
+    ``control_runs`` untouched runs (under different seeds, when there are several) did. ``text`` says in a sentence
+    what came of it, ``seconds`` is the wall time of all of it.
+    """
+
+    reproduced: bool
+    text: str
+    control_shown: int
+    control_runs: int
+    seconds: float
+    stopped: str
+    trials: list[TrialItem]
+
+
+class Proof(msgspec.Struct):
+    """What the verdict takes over: the whole, and for each cause the experiment that says most about it."""
+
+    whole: ProofItem
+    experiments: dict[str, ExperimentItem]
+
+
+def curve_item(case: Case) -> CurveItem | None:
+    """The loss of a run for the verdict file: thinned evenly, its first, last, least and greatest values kept."""
+    curve = case.curve
+    if curve is None or not len(curve):
+        return None
+    chosen = np.unique(np.linspace(0, len(curve) - 1, min(len(curve), MOST_POINTS - 2)).round().astype(int))
+    finite = np.flatnonzero(np.isfinite(curve.values))
+    if len(finite) and len(chosen) < len(curve):
+        extremes = [finite[np.argmin(curve.values[finite])], finite[np.argmax(curve.values[finite])]]
+        chosen = np.unique(np.concatenate([chosen, np.array(extremes)]))
+    values = [float(v) for v in curve.values[chosen]]
+    return CurveItem(
+        [int(s) for s in curve.steps[chosen]], [float(f"{v:.6g}") if math.isfinite(v) else str(v) for v in values]
+    )
+
+
+def keep(store: str | Path, proof: Proof) -> None:
+    """Writes what the experiments have shown into the store of the run, in place of an earlier proof.
+
+    Raises:
+        StoreError: the store cannot be written.
+    """
+    try:
+        with contextlib.closing(sqlite3.connect(store)) as connection, connection:
+            connection.execute("CREATE TABLE IF NOT EXISTS proof (item BLOB NOT NULL)")
+            connection.execute("DELETE FROM proof")
+            connection.execute("INSERT INTO proof VALUES (?)", (msgspec.msgpack.encode(proof),))
+    except sqlite3.Error as error:
+        raise StoreError(f"the proof cannot be kept in {store}: {error}") from error
+
+
+def kept(store: str | Path) -> Proof | None:
+    """What experiments have shown of a recorded run; None when there were none."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as connection:
+            rows = connection.execute("SELECT item FROM proof").fetchall()
+        return msgspec.msgpack.decode(rows[-1][0], type=Proof) if rows else None
+    except (sqlite3.Error, msgspec.MsgspecError):
+        return None

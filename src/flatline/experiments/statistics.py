@@ -1,0 +1,57 @@
+"""Exact tests for effects over seeds: a handful of runs allows no approximation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+# A cause is called proven when the chance of an effect this clear without it is below 1 in 20 (Fisher's convention).
+SIGNIFICANT = 0.05
+
+
+def effect_p_value(control: Sequence[bool], trial: Sequence[bool]) -> float:
+    """The chance of a difference this clear if the change does nothing: Fisher's exact test, one-sided.
+
+    Args:
+        control: for each run without the change, whether the symptom showed.
+        trial: for each run with it.
+
+    >>> round(effect_p_value([True] * 4, [False] * 4), 4)
+    0.0143
+    >>> effect_p_value([True, False], [True, False])
+    0.8333333333333334
+    """
+    from scipy.stats import fisher_exact
+
+    table = [[sum(control), len(control) - sum(control)], [sum(trial), len(trial) - sum(trial)]]
+    return min(1.0, float(fisher_exact(table, alternative="greater")[1]))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """The values corrected for their number, so that the chance of any false one stays below the level.
+
+    S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6 (1979).
+
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
+    """
+    order = sorted(range(len(p_values)), key=lambda index: p_values[index])
+    corrected = [0.0] * len(p_values)
+    highest = 0.0
+    for rank, index in enumerate(order):
+        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        corrected[index] = highest
+    return corrected
+
+
+def share_interval(shown: int, runs: int) -> tuple[float, float]:
+    """Between which shares the truth lies with 95% confidence, when ``shown`` of ``runs`` were seen.
+
+    C. Clopper and E. Pearson, "The use of confidence or fiducial limits", Biometrika 26 (1934): exact.
+
+    >>> [round(bound, 3) for bound in share_interval(0, 5)]
+    [0.0, 0.522]
+    """
+    from scipy.stats import binomtest
+
+    interval = binomtest(shown, runs).proportion_ci(0.95, method="exact")
+    return float(interval.low), float(interval.high)
