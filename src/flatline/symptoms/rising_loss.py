@@ -39,7 +39,8 @@ def detect(recording: Recording) -> list[Symptom]:
         if len(later) == 0:
             continue
         worst = int(np.argmax(later)) + 1
-        spread = float(np.std(values[:window])) if window > 1 else 0.0
+        # How far batches differ among themselves; the quieter end, for a rise at once is in the spread of the first.
+        spread = min(float(np.std(values[:window])), float(np.std(values[-window:]))) if window > 1 else 0.0
         if smooth[worst] > FACTOR * base and smooth[worst] > base + 6 * spread / np.sqrt(window):
             step = int(curve.steps[min(worst + window - 1, len(values) - 1)])
             text = f"the optimised loss rises from {base:.4g} to {smooth[worst]:.4g}"
