@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.runs import recording, watched
 
 from flatline.causes.base import Experiment, Found, Judgement, Level, Outcome, catalogue
 from flatline.causes.case import Case
@@ -16,6 +15,7 @@ from flatline.interventions.base import interventions
 from flatline.observe import events as e
 from flatline.symptoms.base import find_all
 from recordings import Tape
+from runs import recording, watched
 
 CASES = Path(__file__).parent.parent / "bench" / "cases"
 TEXTBOOK = Path(__file__).parent.parent / "examples"
