@@ -69,7 +69,7 @@ def test_a_program_is_proven_and_its_files_are_as_one_run_leaves_them(tmp_path: 
     assert re.search(r"control +[▁▂▃▄▅▆▇█]+ ", shown) and re.search(r"Proven[\s│]+cause", shown)
 
     # The proof is kept with the run, and a recorded run can be proven as well.
-    (store,) = (tmp_path / ".flatline").glob("*.sqlite")
+    (store,) = (tmp_path / ".flatline").glob("*.sqlite*")
     report = CliRunner().invoke(main, ["report", str(store)])
     assert "proven" in report.output
     checkpoint = (tmp_path / "last.ckpt").stat().st_mtime_ns
@@ -92,6 +92,7 @@ def test_a_program_is_proven_and_its_files_are_as_one_run_leaves_them(tmp_path: 
 def test_nothing_is_run_again_when_nothing_is_wrong(tmp_path: Path) -> None:
     write(tmp_path, "train.py", TOO_FAST.replace("lr=3.0", "lr=0.01").replace("range(2)", "range(60)"))
     status, shown = prove(tmp_path, "prove", "--json", "v.json", "train.py")
+    assert sorted(path.suffix for path in (tmp_path / ".flatline").glob("2*")) == [".html", ".sqlite"]
     verdict = json.loads((tmp_path / "v.json").read_text())
     assert status == 0 and verdict["proof"]["trials"] == [] and not [c for c in verdict["causes"] if c["experiment"]]
     assert "No cause is left that an experiment could test" in shown.replace("\n", " ")
