@@ -74,8 +74,7 @@ def prove_run(
         proof = Prover(recording, template, runner, catalogue(), seconds, most, audience).prove()
     finally:
         runner.close()
-    keep(store, proof)
-    return proof
+    return keep(store, proof)
 
 
 def duration(recording: Recording) -> float:
