@@ -15,7 +15,7 @@ import reported
 from flatline.cli import main
 from flatline.commands.runs import seconds
 from flatline.experiments.proof import Proof, ProofItem, keep
-from flatline.observe.events import Record
+from flatline.observe.events import Record, RunEnded, RunStarted
 from flatline.record.folder import in_use, is_store, parts, stores
 from flatline.record.store import Writer
 
@@ -69,8 +69,25 @@ def test_the_report_lies_beside_the_record_and_is_named(runs: Path) -> None:
     result = call("report")
     assert result.exit_code == 0, result.output
     page = runs / "2026-c.html"
-    assert f"report: {page.relative_to(runs.parent)}" in result.stderr and result.stdout == ""
+    assert f"report: {page.relative_to(runs.parent)} (the newest run, train.py --lr" in result.stderr
+    assert result.stdout == ""
     assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+
+
+def test_a_report_is_asked_for_by_the_names_of_runs(runs: Path) -> None:
+    result = call("report", "2026-a", "--html", "a.html")
+    assert result.exit_code == 0 and result.stderr.rstrip().endswith("report: " + str(runs.parent / "a.html"))
+    assert call("report", "2026").exit_code == 2 and "the start of 3 runs" in call("report", "2026").stderr
+    assert "`flatline runs list` lists them" in call("report", "2027").stderr
+
+
+def test_a_check_is_called_one(runs: Path) -> None:
+    writer = Writer(str(runs / "2026-d.sqlite"))
+    writer.write([RunStarted(["mine.py"], "", {}, 1.7e9, check=True), RunEnded(0, 0, None, None, None)])
+    writer.close()
+    (line,) = [line for line in call("runs", "list").output.splitlines() if "mine.py" in line]
+    assert line.split()[-2:] == ["check", "mine.py"]
+    assert "(the newest run, a check of mine.py)" in call("report").stderr
 
 
 def test_all_forms_at_once(runs: Path) -> None:

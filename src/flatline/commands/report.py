@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 
 import click
 
 from flatline.commands.showing import (
+    Diagnosed,
     diagnosed,
     newest_store,
     page_of,
@@ -38,13 +40,13 @@ def report(
     folder: str,
     store: str | None,
 ) -> None:
-    """Shows the verdict of a recorded run again: STORE, or the newest in the runs folder.
+    """Shows the verdict of a recorded run again: STORE (a file, or the start of a run's name), or the newest run.
 
     It also writes the report as one HTML file that needs no network, and says where.
     """
     json_file, sarif_file = require_folder("--json", json_path), require_folder("--sarif", sarif_path)
     page = require_folder("--html", html_path)
-    found = diagnosed(Path(store or newest_store(folder)))
+    found = diagnosed(_path(store, folder) if store is not None else Path(newest_store(folder)))
     if found is None:
         sys.exit(1)
     page = page or page_of(found.store)
@@ -63,10 +65,27 @@ def report(
         written = write_html(found, page)
         complete &= written
         if written:
-            click.echo(f"report: {page}", err=True)
+            click.echo(f"report: {page}{_which(found) if store is None else ''}", err=True)
             if open_page:
                 _open(page)
     sys.exit(0 if complete else 1)
+
+
+def _path(name: str, folder: str) -> Path:
+    """What is written like a path is one, there or not; anything else is named as for ``flatline runs show``."""
+    if name.endswith(".sqlite") or Path(name).name != name:
+        return Path(name)
+    from flatline.commands.runs import find
+
+    return find(name, folder)
+
+
+def _which(found: Diagnosed) -> str:
+    from flatline.report.visible import visible
+
+    run = found.recording.run
+    program = visible(shlex.join(run.argv)) or "no program on record"
+    return f" (the newest run, {'a check of ' if run.check else ''}{program})"
 
 
 def _open(page: Path) -> None:

@@ -21,7 +21,10 @@ _MADE_BY_FLATLINE = b'<meta name="generator" content="flatline '
 
 @dataclass
 class Glance:
-    """A run in one row. ``first`` and ``last`` are the optimised loss, None where there is none."""
+    """A run in one row. ``first`` and ``last`` are the optimised loss, None where there is none.
+
+    ``ended`` begins with ``check`` for a run of ``flatline check``, which ends before its first update.
+    """
 
     path: Path
     program: str
@@ -78,6 +81,9 @@ def glance(path: Path) -> Glance:
     recording = read(path, alone=True)
     curve = recording.optimised[0] if recording.optimised else None
     end = recording.ended
+    ended = "no end recorded" if end is None else end.exception or "normally"
+    if recording.run.check:
+        ended = "check" if ended == "normally" else f"check, {ended}"
     return Glance(
         path,
         " ".join(recording.run.argv),
@@ -85,7 +91,7 @@ def glance(path: Path) -> Glance:
         recording.steps,
         float(curve.values[0]) if curve is not None else None,
         float(curve.values[-1]) if curve is not None else None,
-        "no end recorded" if end is None else end.exception or "normally",
+        ended,
     )
 
 
