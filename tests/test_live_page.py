@@ -16,6 +16,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from browsing import overflow, violations
+from flatline.observe import events as e
 from recordings import Tape
 from runs import environment, write
 from serving import Served, dead_process, eventually, keep, started
@@ -235,6 +236,22 @@ def test_hostile_text_is_text(page: Page, runs: Path) -> None:
         page.locator("#loss .u-over").wait_for()
         assert page.evaluate("window.hurt") is None
         assert page.locator("img, main script").count() == 0
+
+
+def test_green_is_only_a_training_that_was_not_cut_short(page: Page, runs: Path) -> None:
+    falling = [1.0 - step / 100 for step in range(60)]
+    crash = e.RunEnded(0, 60, "IndexError", None, None)
+    keep(runs, "sound", tape(falling), started(["sound.py"]))
+    keep(runs, "untrained", Tape(""), started(["untrained.py"]))
+    keep(runs, "crashed", tape(falling), started(["crashed.py"]), crash, ended=False)
+    keep(runs, "killed", tape(falling), started(["killed.py"], process=dead_process()), ended=False)
+    with Served(runs) as server:
+        page.goto(server.address)
+        for name, kind in (("sound", "healthy"), ("untrained", "none"), ("crashed", "none"), ("killed", "none")):
+            dot = page.locator("tr", has_text=f"{name}.py").locator(".dot")
+            expect(dot).to_have_class(f"dot {kind}", timeout=20000)
+        page.goto(server.origin + "/runs/crashed")
+        expect(page.locator("#verdict .lead")).to_contain_text("no fault seen", timeout=10000)
 
 
 def test_a_folder_without_runs_and_a_run_that_then_comes(page: Page, runs: Path) -> None:

@@ -12,12 +12,15 @@ import pytest
 from click.testing import CliRunner, Result
 
 import reported
+import serving
 from flatline.cli import main
 from flatline.commands.runs import seconds
 from flatline.experiments.proof import Proof, ProofItem, keep
 from flatline.observe.events import Record, RunEnded, RunStarted
 from flatline.record.folder import in_use, is_store, parts, stores
 from flatline.record.store import Writer
+from recordings import Tape
+from serving import dead_process, started
 
 
 def call(*arguments: str, typed: str | None = None) -> Result:
@@ -88,6 +91,16 @@ def test_a_check_is_called_one(runs: Path) -> None:
     (line,) = [line for line in call("runs", "list").output.splitlines() if "mine.py" in line]
     assert line.split()[-2:] == ["check", "mine.py"]
     assert "(the newest run, a check of mine.py)" in call("report").stderr
+
+
+def test_a_killed_run_is_not_called_healthy(runs: Path) -> None:
+    tape = Tape()
+    tape.train([1.0 - step / 100 for step in range(60)])
+    path = serving.keep(runs, "2026-d", tape, started(["mine.py"], process=dead_process()), ended=False)
+    result = call("report", str(path), "--json", "v.json")
+    assert json.loads(Path("v.json").read_bytes())["run"]["ended"] == "killed"
+    shown = " ".join(result.stderr.replace("│", " ").split())
+    assert "flatline: no fault seen" in shown and "is not on record: it was killed, or it crashed" in shown
 
 
 def test_all_forms_at_once(runs: Path) -> None:

@@ -20,6 +20,8 @@ from flatline.experiments.proof import CurveItem, ExperimentItem, Proof, ProofIt
 from flatline.observe import events as e
 from flatline.record.reader import Line, Recording, read
 from flatline.record.store import StoreError
+from flatline.report.html import standing
+from flatline.report.terminal import as_text
 from flatline.verdict import SCHEMA, Verdict, diagnose, from_json
 from recordings import Tape
 
@@ -271,6 +273,21 @@ def test_every_cause_that_can_be_proven_unmeasured_says_what_to_do() -> None:
 
 
 # healthy -------------------------------------------------------------------------------------------------------
+
+
+def test_an_exception_that_ended_the_program_is_named_with_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    tape = Tape()
+    tape.train([1.0, 0.8, 0.7, 0.6])
+    tape.add(e.RunEnded(tape.now(), 4, "IndexError", "out of range", tape.place(1)))
+    made = judge(monkeypatch, tape.recording(), one=None)
+    check(made)
+    assert made.run.ended is not None and made.run.ended.startswith("IndexError (") and made.run.ended.endswith(":1)")
+    assert made.summary.endswith(f"in 4 steps. No fault was found. The program ended with {made.run.ended}.")
+    assert "flatline: no fault seen" in as_text(made) and standing(made)[0] == "no fault seen"
+    untrained = Tape()
+    untrained.add(e.RunEnded(untrained.now(), 0, "IndexError", None, None))
+    summary = diagnose(untrained.recording()).summary
+    assert summary == "No training was seen: backward never ran. The program ended with IndexError."
 
 
 @pytest.mark.parametrize(

@@ -95,11 +95,14 @@ class Overhead(msgspec.Struct):
 
 
 class Run(msgspec.Struct):
+    """``ended``: the exception that ended the program, with its line; or ``killed``; else null."""
+
     argv: list[str]
     seed: int | None
     steps: int
     epochs: int
     versions: dict[str, str]
+    ended: str | None = None
 
 
 class CheckItem(msgspec.Struct):
@@ -186,9 +189,15 @@ def diagnose(recording: Recording, proof: Proof | None = None) -> Verdict:
     faults = [c for c in causes if c.level != Level.POSSIBLE.value]
     unexplained = [s for s in symptoms if s.name in UNHEALTHY_SYMPTOMS] and not faults and not expected
     healthy = not faults and not unexplained
+    summary, ended = (
+        _summary(recording, symptoms, causes, expected, titles, bool(unexplained), len(known)),
+        _ended(recording),
+    )
+    if ended is not None:
+        summary = f"{summary.removesuffix('.')}. The program ended with {ended}."
     return Verdict(
         SCHEMA,
-        _summary(recording, symptoms, causes, expected, titles, bool(unexplained), len(known)),
+        summary,
         healthy,
         [SymptomItem(s.name, s.first_step, s.epoch, json_number(s.value), s.text) for s in symptoms],
         causes,
@@ -203,6 +212,7 @@ def diagnose(recording: Recording, proof: Proof | None = None) -> Verdict:
             recording.steps if recording.stopped is None else int(recording.stopped.after),
             count_epochs(recording),
             recording.run.versions,
+            ended,
         ),
         [CheckItem(*item) for item in checks(recording, found, {r.name: r.evidence for r in ruled_out})],
         proof.whole if proof is not None else None,
@@ -323,6 +333,15 @@ def _summary(
     if failed:
         return f"{sight} No cause was found, but {_plural(len(failed), 'check')} failed: {', '.join(failed)}.".strip()
     return f"{sight} No fault was found.".strip()
+
+
+def _ended(recording: Recording) -> str | None:
+    """The exception that ended the program, with the line of the user's that it came from."""
+    end = recording.ended
+    if end is None or end.exception is None:
+        return None
+    line = recording.line(end.place)
+    return end.exception + (f" ({line.file.rsplit('/', 1)[-1]}:{line.line})" if line is not None else "")
 
 
 def _plural(count: int, what: str) -> str:

@@ -26,13 +26,19 @@ class Diagnosed:
 def diagnosed(store: Path) -> Diagnosed | None:
     """Diagnoses a store. A store that cannot be read, and a fault of ours, are told in one line."""
     from flatline.experiments.proof import kept
+    from flatline.live.state import state_of
     from flatline.record.reader import read
     from flatline.record.store import StoreError
     from flatline.verdict import diagnose
 
     try:
         recording = read(store)
-        return Diagnosed(store, recording, diagnose(recording, kept(store)))
+        verdict = diagnose(recording, kept(store))
+        if state_of(recording.run, recording.ended) == "killed":
+            verdict.run.ended = "killed"
+            told = "The end of the program is not on record: it was killed, or it crashed."
+            verdict.summary = f"{verdict.summary.removesuffix('.')}. {told}"
+        return Diagnosed(store, recording, verdict)
     except StoreError as error:
         click.echo(f"flatline: {error}", err=True)
     except Exception as error:

@@ -102,7 +102,10 @@ def standing(verdict: Verdict) -> tuple[str, str]:
         return "fault found", "fault"
     if not verdict.healthy:
         return "unexplained", "unexplained"
-    return ("healthy", "healthy") if verdict.run.steps else ("nothing to judge", "unexplained")
+    if not verdict.run.steps:
+        return "nothing to judge", "unexplained"
+    # A training that was cut short may not have come to its fault.
+    return ("healthy", "healthy") if verdict.run.ended is None else ("no fault seen", "unexplained")
 
 
 def _views(verdict: Verdict, given: Facts) -> list[CauseView]:

@@ -76,6 +76,8 @@ def show(verdict: Verdict, console: Console | None = None, curve: Floats | None 
     for failure in verdict.probe_failures:
         parts.append(_line("probe failed", failure, "yellow"))
     title, style = ("healthy", "green") if verdict.healthy else ("fault found", "red")
+    if verdict.healthy and verdict.run.ended is not None:
+        title, style = "no fault seen", "yellow"
     if verdict.healthy and not verdict.run.steps:
         title, style = "nothing to judge", "yellow"
     if verdict.healthy and verdict.checks:

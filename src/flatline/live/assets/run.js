@@ -99,7 +99,7 @@ async function load(connected) {
   }
   drawFacts(answer);
   drawCurves(answer);
-  const words = opinion && opinion.verdict ? standing(opinion.verdict)[0] : "no verdict yet";
+  const words = opinion && opinion.verdict ? standing(opinion.verdict, answer.run)[0] : "no verdict yet";
   document.title = `${answer.run.program}: ${words} · flatline live`;
   announce(`${stateSentence(answer.run)} Verdict: ${words}.`);
   if (!answer.complete) return 50;

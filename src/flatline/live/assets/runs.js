@@ -1,5 +1,6 @@
 // The list of runs. Rows are kept and changed in place: focus and choices last while the list is renewed.
 import { ask, follow } from "./connection.js";
+import { cutShort } from "./verdict.js";
 import { announce, at, loss, make, plural, runAddress, setText, show, started, stateTag, whole } from "./words.js";
 
 const rows = new Map(), tags = new Map(), chosen = new Set(new URLSearchParams(location.search).getAll("with"));
@@ -35,7 +36,13 @@ function fill(held, run) {
   const verdict = held.cells.verdict;
   verdict.replaceChildren();
   if (run.problem) verdict.append(make("span", "problem", run.problem));
-  else if (run.headline) verdict.append(make("span", `dot ${run.headline.healthy ? "healthy" : "fault"}`), run.headline.summary);
+  else if (run.headline) verdict.append(make("span", `dot ${dot(run)}`), run.headline.summary);
+}
+
+// Green is only what was seen to train, and to come to its own end or to go on.
+function dot(run) {
+  if (!run.headline.healthy) return "fault";
+  return run.headline.steps && !cutShort(run) ? "healthy" : "none";
 }
 
 function choose() {

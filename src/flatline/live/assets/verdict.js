@@ -1,8 +1,12 @@
 // A verdict as a page shows it: what, why, on which line, how sure, and what was ruled out.
 import { make, plural } from "./words.js";
 
-export function standing(verdict) {
+// A training that was cut short may not have come to its fault.
+export const cutShort = (run) => Boolean(run.exception) || run.state === "killed";
+
+export function standing(verdict, run) {
   if (!verdict.run.steps && verdict.healthy) return ["nothing to judge yet", "none"];
+  if (verdict.healthy && cutShort(run)) return ["no fault seen", "none"];
   if (verdict.healthy) return ["no fault found", "healthy"];
   return verdict.causes.some((cause) => cause.level !== "possible") ? ["fault found", "fault"] : ["unexplained", "unexplained"];
 }
@@ -17,7 +21,7 @@ export function drawVerdict(root, opinion, run, brief) {
     root.replaceChildren(made);
     return;
   }
-  const [words, kind] = standing(verdict);
+  const [words, kind] = standing(verdict, run);
   const lead = make("p", "lead");
   lead.append(make("span", `tag ${kind}`, words), " ", verdict.summary);
   made.append(lead);
