@@ -94,6 +94,8 @@ def test_strict_and_the_schema(folder: Path) -> None:
     assert verdict["causes"][0]["name"] == "one-class-softmax"
     assert [c["name"] for c in verdict["checks"]][:2] == ["loss at start", "output range"]
     assert verdict["run"]["steps"] == 0
+    # The record is one file: the stop leaves no write-ahead log beside it.
+    assert [path.suffix for path in folder.with_name(folder.name + "-runs").glob("*sqlite*")] == [".sqlite"]
 
 
 @pytest.mark.parametrize(

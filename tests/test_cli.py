@@ -40,11 +40,14 @@ def test_missing_script_names_what_is_there(folder: Path) -> None:
     write(folder, "train.py", "")
     assert_refused(flatline(folder, "run", "trian.py"), "there is no program 'trian.py'", "train.py")
     assert [path.name for path in folder.iterdir()] == ["train.py"]
+    for name in "abcdef":
+        write(folder, f"{name}.py", "")
+    assert_refused(flatline(folder, "run", "trian.py"), "a.py, b.py, c.py, d.py, e.py, …")
 
 
 def test_folder_without_main(folder: Path) -> None:
     (folder / "pack").mkdir()
-    assert_refused(flatline(folder, "run", "pack"), "'pack' cannot be read")
+    assert_refused(flatline(folder, "run", "pack"), "'pack' is a folder and has no __main__.py")
 
 
 def test_script_that_cannot_be_read(folder: Path) -> None:
@@ -60,7 +63,8 @@ def test_json_into_a_missing_folder_is_refused_before_the_run(folder: Path) -> N
 
 def test_unknown_option(folder: Path) -> None:
     write(folder, "train.py", "print('ran')")
-    assert_refused(flatline(folder, "run", "--jsno", "x", "train.py"), "--jsno")
+    for command in ("run", "check", "prove"):
+        assert_refused(flatline(folder, command, "--jsno", "train.py"), "No such option", "--jsno")
     assert_refused(flatline(folder, "rnu", "train.py"), "rnu")
     assert_refused(flatline(folder, "run"), "PROGRAM")
 

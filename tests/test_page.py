@@ -131,6 +131,25 @@ def test_a_series_can_be_hidden(chromium: Browser, url: str) -> None:
         assert "optimised loss" not in (page.locator("#loss .chart").get_attribute("aria-label") or "")
 
 
+# The ticks of the y axis, and how far apart two constant curves are drawn, in pixels.
+_CONSTANT = """async () => {
+  const root = document.body.appendChild(document.createElement("div"));
+  const line = (kind, v) => ({ kind, name: "loss", where: "", steps: [0, 1, 2], values: [v, v, v], points: 3, not_finite: 0 });
+  const chart = flatline.lineChart(root, [line("optimised", 0.693147), line("printed", 0.6931)], {});
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const plot = chart.plot, apart = Math.abs(plot.valToPos(0.693147, "y") - plot.valToPos(0.6931, "y"));
+  const ticks = plot.axes[1]._values;
+  chart.destroy();
+  root.remove();
+  return [ticks, apart];
+}"""
+
+
+def test_a_constant_loss_and_its_rounding_are_one_flat_line(shared: Page) -> None:
+    ticks, apart = shared.evaluate(_CONSTANT)
+    assert len(ticks) >= 3 and len(set(ticks)) == len(ticks) and apart < 1
+
+
 def test_values_are_read_by_keyboard_and_zoomed(chromium: Browser, url: str) -> None:
     with visit(chromium, url) as page:
         page.locator("#loss .chart").focus()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from rich.console import Console
 import flatline
 from flatline.cli import main
 from flatline.experiments.trial import Status, TrialResult
+from flatline.observe.location import CALLER_FOLDER, Locator
 from flatline.proving import CannotProve, program_of
 from flatline.record.reader import read
 from flatline.report.progress import TrialProgress
@@ -46,8 +48,6 @@ torch.save(model.state_dict(), "last.ckpt")
 
 
 def prove(folder: Path, *arguments: str) -> tuple[int, str]:
-    import sys
-
     ended = execute([sys.executable, "-m", "flatline", *arguments], folder)
     return ended.status, ended.err.decode()
 
@@ -69,7 +69,7 @@ def test_a_program_is_proven_and_its_files_are_as_one_run_leaves_them(tmp_path: 
     assert re.search(r"control +[▁▂▃▄▅▆▇█]+ ", shown) and re.search(r"Proven[\s│]+cause", shown)
 
     # The proof is kept with the run, and a recorded run can be proven as well.
-    (store,) = (tmp_path / ".flatline").glob("*.sqlite")
+    (store,) = (tmp_path / ".flatline").glob("*.sqlite*")
     report = CliRunner().invoke(main, ["report", str(store)])
     assert "proven" in report.output
     checkpoint = (tmp_path / "last.ckpt").stat().st_mtime_ns
@@ -92,6 +92,7 @@ def test_a_program_is_proven_and_its_files_are_as_one_run_leaves_them(tmp_path: 
 def test_nothing_is_run_again_when_nothing_is_wrong(tmp_path: Path) -> None:
     write(tmp_path, "train.py", TOO_FAST.replace("lr=3.0", "lr=0.01").replace("range(2)", "range(60)"))
     status, shown = prove(tmp_path, "prove", "--json", "v.json", "train.py")
+    assert sorted(path.suffix for path in (tmp_path / ".flatline").glob("2*")) == [".html", ".sqlite"]
     verdict = json.loads((tmp_path / "v.json").read_text())
     assert status == 0 and verdict["proof"]["trials"] == [] and not [c for c in verdict["causes"] if c["experiment"]]
     assert "No cause is left that an experiment could test" in shown.replace("\n", " ")
@@ -120,6 +121,20 @@ def test_a_function_is_proven_from_inside(tmp_path: Path, monkeypatch: pytest.Mo
     assert verdict.causes[0].location is not None
     assert verdict.causes[0].location.source.startswith("optimizer = torch.optim.Adam")
     assert calls == [] and torch.equal(torch.get_rng_state(), state) and list(tmp_path.iterdir()) == []
+
+
+def test_the_script_that_calls_the_function_is_nobodys_line(tmp_path: Path) -> None:
+    """Not even where none of the user's frames is there, as while what the function holds on to is unpickled."""
+    folder = tmp_path / f"{CALLER_FOLDER}x"
+    frames: dict[str, Any] = {"seen": []}
+
+    def look() -> None:
+        frames["seen"].append(Locator(lambda event: None, str(folder)).frame(sys._getframe(1)))
+
+    for name in (folder / "train.py", folder / "inner" / "train.py"):
+        exec(compile("look()", str(name), "exec"), {"look": look})
+    nearest = [frame.f_code.co_filename for frame in frames["seen"]]
+    assert nearest == [__file__, str(folder / "inner" / "train.py")]
 
 
 def test_a_function_that_cannot_be_sent_or_does_not_train() -> None:

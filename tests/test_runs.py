@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 import reported
 from flatline.cli import main
 from flatline.commands.runs import seconds
+from flatline.experiments.proof import Proof, ProofItem, keep
 from flatline.observe.events import Record
 from flatline.record.folder import in_use, is_store, parts, stores
 from flatline.record.store import Writer
@@ -227,3 +228,9 @@ def test_what_is_a_store(runs: Path) -> None:
         "2026-c.sqlite",
     }
     assert parts(runs / "2026-a.sqlite")[0] == runs / "2026-a.sqlite"
+
+
+def test_a_proven_run_is_still_listed(runs: Path) -> None:
+    whole = ProofItem(True, "1 runs; nothing was decided.", 1, 1, 0.1, "", [])
+    keep(runs / "2026-b.sqlite", Proof(whole, {}))
+    assert "2026-b" in call("runs", "list").output and is_store(runs / "2026-b.sqlite")

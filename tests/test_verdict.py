@@ -252,9 +252,15 @@ def test_a_proof_is_kept_with_the_run(tmp_path: Path) -> None:
     tape.train([0.0] * 5)
     store.write_bytes(tape.store())
     assert kept(store) is None and kept(tmp_path / "none.sqlite") is None
-    for proof in (proven(a=experiment("refuted")), proven(b=experiment("confirmed"))):
-        keep(store, proof)
-        assert kept(store) == proof
+    proof = proven(a=experiment("refuted"), c=experiment("undecided"))
+    assert keep(store, proof) == proof == kept(store)
+    # A later proof that decides less takes nothing away, and one that decides the same again is believed.
+    later = keep(store, proven(a=experiment("undecided"), b=experiment("confirmed")))
+    assert later == kept(store)
+    assert {name: item.outcome for name, item in later.experiments.items()} == {"a": "refuted", "b": "confirmed"}
+    assert later.whole.text == "2 runs By an earlier proof of this run, refuted: a."
+    last = keep(store, proven(a=experiment("confirmed"), b=experiment("confirmed")))
+    assert last.experiments["a"].outcome == "confirmed" and last.whole == proof.whole
     assert read(store).steps == tape.recording().steps
     with pytest.raises(StoreError, match="cannot be kept"):
         keep(tmp_path / "no" / "run.sqlite", proof)

@@ -20,6 +20,7 @@ from flatline.experiments.runner import LocalRunner, Runner
 from flatline.experiments.runs import Audience
 from flatline.experiments.trial import Limits, TrialRequest
 from flatline.observe.events import Cost
+from flatline.observe.location import CALLER_FOLDER
 from flatline.record.reader import Recording, read
 
 if TYPE_CHECKING:
@@ -74,8 +75,7 @@ def prove_run(
         proof = Prover(recording, template, runner, catalogue(), seconds, most, audience).prove()
     finally:
         runner.close()
-    keep(store, proof)
-    return proof
+    return keep(store, proof)
 
 
 def duration(recording: Recording) -> float:
@@ -138,7 +138,7 @@ def prove(
     from flatline.report.terminal import show as show_verdict
     from flatline.verdict import diagnose
 
-    with tempfile.TemporaryDirectory(prefix="flatline-prove-") as folder:
+    with tempfile.TemporaryDirectory(prefix=CALLER_FOLDER) as folder:
         program = _as_program(train, Path(folder))
         environment = _with_our_path()
         first = run_trial(TrialRequest(program, os.getcwd(), environment))

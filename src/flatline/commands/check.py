@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from flatline.commands.run import STRICT_STATUS, require_program
+from flatline.commands.run import STRICT_STATUS, require_program, settle_all
 from flatline.commands.showing import diagnosed, require_folder, show, write_json
 from flatline.launcher import end_like, launch, new_store, own_rank, wait_for_ranks
 
@@ -52,6 +52,7 @@ def check(
     settings = {"CHECK": msgspec.json.encode(Settings(overfit, seconds)).decode()}
     kind = "module" if module else "script"
     status = launch(kind, program, arguments, store, not quiet, settings)
+    settle_all(store)
     rank = own_rank()
     if rank is not None:
         if rank > 0:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from flatline.commands.run import STRICT_STATUS, require_program
+from flatline.commands.run import STRICT_STATUS, require_program, settle_all
 from flatline.commands.showing import diagnosed, page_of, require_folder, show, write_html, write_json
 
 _PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
@@ -85,6 +85,7 @@ def prove(
             require_program(program)
         store = new_store(folder)
         status = launch("module" if module else "script", program, arguments, store.absolute(), not quiet)
+        settle_all(store)
     store = store.absolute()
     proven = run_experiments(store, on, budget, max_trials, memory, quiet)
     found = diagnosed(store)
@@ -131,4 +132,6 @@ def run_experiments(
     except Exception as error:
         click.echo(f"flatline: the experiments failed ({type(error).__name__}: {error})", err=True)
         return False
+    finally:
+        settle_all(store)
     return True

@@ -11,6 +11,7 @@ from flatline.commands.showing import diagnosed, page_of, require_folder, show, 
 from flatline.launcher import end_like, launch, new_store, own_rank, wait_for_ranks
 
 STRICT_STATUS = 10
+_MOST_NEAR = 5
 _PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 
 
@@ -83,11 +84,22 @@ def settle_all(store: Path) -> None:
 
 
 def require_program(program: str) -> None:
+    """The script, or the folder with a ``__main__.py``, is there and can be read.
+
+    Raises:
+        click.UsageError: it is not; the message says what is there instead.
+    """
     path = Path(program)
+    if program.startswith("-"):
+        # Options that are not ours are taken for the program's; before PROGRAM there can be none of those.
+        raise click.NoSuchOption(program.partition("=")[0])
     if not path.exists():
-        near = [p.name for p in Path(path.parent).glob("*.py")][:5] if path.parent.is_dir() else []
-        hint = f"; Python files there: {', '.join(sorted(near))}" if near else ""
+        near = sorted(p.name for p in path.parent.glob("*.py")) if path.parent.is_dir() else []
+        more = ", …" if len(near) > _MOST_NEAR else ""
+        hint = f"; Python files there: {', '.join(near[:_MOST_NEAR])}{more}" if near else ""
         raise click.UsageError(f"there is no program {program!r} (looked in {path.absolute().parent}){hint}")
+    if path.is_dir() and not (path / "__main__.py").exists():
+        raise click.UsageError(f"{program!r} is a folder and has no __main__.py that could be run")
     try:
         with (path / "__main__.py" if path.is_dir() else path).open("rb"):
             pass

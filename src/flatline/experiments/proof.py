@@ -105,12 +105,15 @@ def curve_item(case: Case) -> CurveItem | None:
     )
 
 
-def keep(store: str | Path, proof: Proof) -> None:
-    """Writes what the experiments have shown into the store of the run, in place of an earlier proof.
+def keep(store: str | Path, proof: Proof) -> Proof:
+    """Writes what the experiments have shown into the store of the run, and returns what it then holds.
+
+    What an earlier proof of the run has decided stays, as far as the new one has not decided it again.
 
     Raises:
         StoreError: the store cannot be written.
     """
+    proof = _with_earlier(proof, kept(store))
     try:
         with contextlib.closing(sqlite3.connect(store)) as connection, connection:
             connection.execute("CREATE TABLE IF NOT EXISTS proof (item BLOB NOT NULL)")
@@ -118,12 +121,27 @@ def keep(store: str | Path, proof: Proof) -> None:
             connection.execute("INSERT INTO proof VALUES (?)", (msgspec.msgpack.encode(proof),))
     except sqlite3.Error as error:
         raise StoreError(f"the proof cannot be kept in {store}: {error}") from error
+    return proof
+
+
+def _with_earlier(proof: Proof, earlier: Proof | None) -> Proof:
+    decided = {c: item for c, item in proof.experiments.items() if item.outcome != "undecided"}
+    stays = {
+        cause: item
+        for cause, item in (earlier.experiments.items() if earlier is not None else ())
+        if item.outcome != "undecided" and cause not in decided
+    }
+    if not stays:
+        return proof
+    told = ", ".join(f"{'proven' if item.outcome == 'confirmed' else 'refuted'}: {c}" for c, item in stays.items())
+    whole = msgspec.structs.replace(proof.whole, text=f"{proof.whole.text} By an earlier proof of this run, {told}.")
+    return Proof(whole, {**proof.experiments, **stays})
 
 
 def kept(store: str | Path) -> Proof | None:
     """What experiments have shown of a recorded run; None when there were none."""
     try:
-        with contextlib.closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as connection:
+        with contextlib.closing(sqlite3.connect(f"{Path(store).absolute().as_uri()}?mode=ro", uri=True)) as connection:
             rows = connection.execute("SELECT item FROM proof").fetchall()
         return msgspec.msgpack.decode(rows[-1][0], type=Proof) if rows else None
     except (sqlite3.Error, msgspec.MsgspecError):

@@ -16,6 +16,8 @@ PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 # warnings.warn(stacklevel=n) does not count frames whose file name holds these two words (CPython, _warnings.c,
 # is_internal_frame). Our wrappers carry this name, so that a warning still names the user's line.
 FRAME_NAME = "<flatline: importlib _bootstrap frame>"
+# ``flatline.prove(train)`` writes the script that calls the function into a temporary folder of this name.
+CALLER_FOLDER = "flatline-prove-"
 _LIBRARIES = tuple(
     {
         os.path.abspath(path) + os.sep
@@ -94,7 +96,7 @@ class Locator:
             # A notebook's cell or an exec'd string is the user's when its text is known.
             return file.startswith("<ipython-input") and bool(linecache.getlines(file))
         path = os.path.abspath(file)
-        if path.startswith(PACKAGE):
+        if path.startswith(PACKAGE) or os.path.basename(os.path.dirname(path)).startswith(CALLER_FOLDER):
             return False
         if self._home and path.startswith(self._home) and "site-packages" not in path[len(self._home) :]:
             return True

@@ -11,6 +11,8 @@ from flatline.record.reader import rank_stores, read
 from flatline.record.store import StoreError
 
 _TABLES = {"flush", "format"}
+# ``flatline prove`` adds a table of its own.
+_MAY_HAVE = _TABLES | {"proof"}
 _SQLITE = b"SQLite format 3\0"
 # A network filesystem has no lock that would tell of a run that goes on: one that wrote within the hour counts as such.
 QUIET_SECONDS = 3600.0
@@ -31,7 +33,7 @@ class Glance:
 
 
 def is_store(path: Path) -> bool:
-    """Whether a file is a store of flatline: an SQLite file with exactly its tables."""
+    """Whether a file is a store of flatline: an SQLite file with its tables and no others."""
     try:
         if path.is_symlink() or not path.is_file():
             return False
@@ -45,7 +47,7 @@ def is_store(path: Path) -> bool:
             connection.close()
     except (OSError, sqlite3.Error):
         return False
-    return {name for (name,) in rows} == _TABLES
+    return _TABLES <= {name for (name,) in rows} <= _MAY_HAVE
 
 
 def stores(folder: str | Path) -> list[Path]:

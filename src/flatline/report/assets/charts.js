@@ -237,9 +237,15 @@ var flatline = (function () {
 
   const isPower = (value) => value > 0 && Math.abs(Math.log10(value) - Math.round(Math.log10(value))) < 1e-9;
 
+  // A loss that is constant but for the rounding in which it was printed is drawn flat: the axis spans at least so much
+  // of its values, and no two ticks read the same in four digits.
+  const LEAST_SPAN = 0.04;
+
   function yRange(low, high) {
     if (low === null || low === undefined) return [0, 1];
     if (low === high) return low === 0 ? [-0.1, 1] : [low - Math.abs(low) * 0.2, high + Math.abs(high) * 0.2];
+    const middle = (low + high) / 2, half = Math.abs(middle) * LEAST_SPAN / 2;
+    if (high - low < 2 * half) return [middle - half, middle + half];
     const pad = (high - low) * 0.06;
     return [low >= 0 && low - pad < 0 ? Math.min(0, low - pad / 3) : low - pad, high + pad];
   }
