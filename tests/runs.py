@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import textwrap
@@ -36,6 +37,13 @@ def write(folder: Path, name: str, text: str) -> Path:
 def environment(**more: str) -> dict[str, str]:
     """The tests' environment with one thread, and the same hash seed for both runs."""
     return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0", **more}
+
+
+def heed_signals() -> None:
+    """For a child, before it begins: a job that a script starts in the background, or under nohup, such as CI, ignores
+    these, and so would all that it starts."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def execute(command: list[str], folder: Path, **more: str) -> Ended:

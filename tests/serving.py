@@ -17,7 +17,7 @@ import httpx
 from flatline.observe import events as e
 from flatline.record.store import Writer, machine
 from recordings import Tape
-from runs import environment
+from runs import environment, heed_signals
 
 T = TypeVar("T")
 
@@ -34,7 +34,11 @@ class Served:
     def start(self) -> None:
         command = [sys.executable, "-m", "flatline", "live", "--runs", str(self.folder), *self._options]
         self.process = subprocess.Popen(
-            command, env=environment(XDG_STATE_HOME=str(self._state)), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            command,
+            env=environment(XDG_STATE_HOME=str(self._state)),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            preexec_fn=heed_signals,
         )
         assert self.process.stdout is not None
         line = self.process.stdout.readline().decode()
@@ -47,7 +51,7 @@ class Served:
         """Ends it as Ctrl-C does; what it wrote to stderr."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
-        _, err = self.process.communicate(timeout=20)
+        _, err = self.process.communicate(timeout=90)
         return err.decode()
 
     def client(self, **headers: str) -> httpx.Client:

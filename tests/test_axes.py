@@ -73,3 +73,12 @@ def test_looking_at_the_gradient_sets_none() -> None:
     assert all(part.grad is None for part in w)
     h.mean().backward()
     assert all(part.grad is not None for part in w)
+
+
+def test_a_softmax_below_a_cross_entropy_is_seen() -> None:
+    logits = torch.randn(6, 3, requires_grad=True)
+    target = torch.tensor([0, 1, 2, 0, 1, 2])
+    wrong = class_axes(torch.nn.functional.cross_entropy(logits.softmax(0), target).grad_fn)
+    right = class_axes(torch.nn.functional.cross_entropy(logits.softmax(1), target).grad_fn)
+    assert wrong is not None and (wrong.picked, wrong.normalised) == (1, 0)
+    assert right is not None and (right.picked, right.normalised) == (1, 1)

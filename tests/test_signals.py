@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from flatline.verdict import Verdict, from_json
-from runs import environment, needs_posix, runs_folder, write
+from runs import environment, heed_signals, needs_posix, runs_folder, write
 
 pytestmark = needs_posix
 
@@ -53,11 +53,6 @@ CASES = {
 }
 
 
-def _heed_interrupts() -> None:
-    """A job that a script starts in the background, such as CI, ignores Ctrl-C, and so would all that it starts."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 def _start(folder: Path, handler: str, **options: bool) -> tuple[subprocess.Popen[bytes], int]:
     write(folder, "program.py", WAITS.format(handler=handler))
     process = subprocess.Popen(
@@ -78,7 +73,7 @@ def _start(folder: Path, handler: str, **options: bool) -> tuple[subprocess.Pope
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
-        preexec_fn=_heed_interrupts,
+        preexec_fn=heed_signals,
     )
     assert process.stdout is not None
     word, number = process.stdout.readline().split()
@@ -134,7 +129,7 @@ def _in_terminal(folder: Path, *command: str, keys: bytes = b"", after: bytes = 
     """Runs a command on a terminal of its own, types ``keys`` once ``after`` has been seen."""
     pid, terminal = pty.fork()
     if pid == 0:
-        _heed_interrupts()
+        heed_signals()
         os.chdir(folder)
         os.execve(sys.executable, [sys.executable, *command], {**environment(), "TERM": "xterm", "COLUMNS": "80"})
     seen = b""

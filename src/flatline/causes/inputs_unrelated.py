@@ -63,7 +63,7 @@ class InputsUnrelated(Cause):
         if found is None or found.features == 0:
             return None
         if found.found:
-            return RuledOut(f"{found.method} predicts the targets (p = {found.p:.1g})")
+            return RuledOut(f"the targets can be predicted, by {found.method} (p = {found.p:.1g})")
         if found.rows < 2 * FEWEST_ROWS or not case.has("chance-plateau", "rising-loss", "constant-loss"):
             return None
         evidence = [

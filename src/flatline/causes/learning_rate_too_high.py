@@ -58,9 +58,10 @@ class LearningRateTooHigh(Cause):
         grown = int(1 / UPDATE_RATIO) if len(case.update_ratios) < len(case.updates) else 0
         largest = max((r for r in case.update_ratios[grown:FIRST] if math.isfinite(r)), default=math.nan)
         values = case.curve.values
+        falling = values[-1] < values[0] and bool(np.all(np.diff(values[:3]) < 0))
         evidence = [
             Evidence("learning rate", number(rate) if rate is not None else "not seen"),
-            Evidence("first losses", ", ".join(number(v) for v in values[:5]), "falling"),
+            Evidence("first losses", ", ".join(number(v) for v in values[:5]), "" if falling else "falling"),
         ]
         if math.isfinite(ratio):
             evidence.append(Evidence("update over weights, first steps", number(ratio), "about 0.001"))
@@ -79,6 +80,10 @@ class LearningRateTooHigh(Cause):
             # Short enough steps lower the loss; so one that never rises shows no overshoot.
             return RuledOut("the loss never rises from one step to the next")
         if largest > UPDATE_RATIO and case.has("chance-plateau") and len(values) > FIRST:
+            evidence.append(Evidence("largest update over weights", number(largest), f"below {UPDATE_RATIO:g}"))
+            if case.association is not None and not case.association.found:
+                # Where no probe predicts the targets either, a loss at chance says nothing of the rate.
+                return Found(Level.POSSIBLE, 0.5, case.rate_line, evidence, fix)
             return Found(Level.LIKELY, 0.85, case.rate_line, evidence, fix)
         bounce = self._bounce(case)
         worse = math.isfinite(case.explained) and case.explained < 0 and len(values) > FIRST

@@ -58,9 +58,10 @@ class NoSignal(Cause):
             return None
         what = "accuracy" if found.classification else "R²"
         if found.found:
+            constant = f"; a constant has {found.baseline:.2f}" if found.measure == what else ""
             return RuledOut(
-                f"{found.method} predicts the targets (p = {found.p:.1g}, {what} {found.score:.2f}; "
-                f"a constant has {found.baseline:.2f})"
+                f"the targets can be predicted, by {found.method} "
+                f"(p = {found.p:.1g}, {found.measure} {found.score:.2f}{constant})"
             )
         # In a handful of steps even noise is memorised a little: that is no sign of anything learned.
         plateau = case.has("chance-plateau", "rising-loss") or case.recording.steps <= FEW_STEPS
@@ -81,7 +82,7 @@ class NoSignal(Cause):
             [
                 Evidence(
                     f"best probe of {found.rows} rows and {found.features} features ({found.method})",
-                    f"{what} {found.score:.2f}, p = {found.p:.2g}",
+                    f"{found.measure} {found.score:.2f}, p = {found.p:.2g}",
                     f"with signal, p below 0.001; {what} {found.detectable:.2f} would have been found",
                 ),
                 Evidence(

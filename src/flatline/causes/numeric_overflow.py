@@ -75,7 +75,7 @@ class NumericOverflow(Cause):
 
     def decide(self, case: Case) -> Decision | None:
         if bad_data(case) is not None:
-            return RuledOut("the data were not finite already")
+            return RuledOut("the numbers were NaN or infinite before any computation: the data hold them")
         found = self._epsilon(case) or self._forward(case) or self._gradient(case) or self._underflow(case)
         found = found or self._half_data(case) or self._lost_updates(case)
         if found is not None:

@@ -77,6 +77,9 @@ class OutputActivationMismatch(Cause):
         produced = "a linear output" if linear else f"an output of {facts.origin}" if facts.origin else "an output"
         spread = f"from {number(facts.minimum)} to {number(facts.maximum)}"
         if main.name in ("cross_entropy", "binary_cross_entropy_with_logits"):
+            if facts.origin in ("Sigmoid", "Softmax"):
+                # Told by double-sigmoid and softmax-before-cross-entropy.
+                return None
             return RuledOut(
                 f"{main.name} wants any real number, as a linear output gives, and gets {produced}, {spread}"
             )

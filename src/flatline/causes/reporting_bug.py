@@ -117,7 +117,11 @@ class ReportingBug(Cause):
             Evidence("what the printed number is", found.quantity),
         ]
         if found.factor == "zero":
-            fix = "The accumulator that is printed never receives the loss: add loss.item() to it in the batch loop."
+            fix = (
+                "What is printed must be the mean of loss.item() over the batches, with enough digits. Look for an "
+                "accumulator that never receives the loss or is reset inside the loop, and for a divisor that counts "
+                "samples or steps twice."
+            )
         else:
             fix = f"The printed number is {found.quantity}: sum loss.item() over the batches and divide once by their number."
         count = len([t for t in found.true if math.isfinite(t)])

@@ -107,7 +107,10 @@ class TooFewSteps(Cause):
 
 
 def _falls_on(control: Case, trial: Case) -> bool:
-    """Thrice as far down, at least: on a way ten times as long, with room for the slope to level off."""
+    """Thrice as far down, at least: on a way ten times as long, with room for the slope to level off. And to somewhere:
+    a loss that ends at what a constant gives was not cut short."""
+    if trial.has("chance-plateau"):
+        return False
     start = control.first_value
     fallen, further = start - last(control), start - last(trial)
     return clearly_lower(control, trial, 1.0) and further > 3 * max(fallen, 0.0) and further > 0.01 * abs(start)

@@ -104,7 +104,10 @@ def _normaliser(node: Any, picked: int, how: str) -> Axes | None:
             result = _saved(node, "_saved_result")
             if result is None or picked >= result.dim():
                 return None
-            return Axes(picked, _positive(node._saved_dim, result.dim()), list(result.shape), how)
+            found = Axes(picked, _positive(node._saved_dim, result.dim()), list(result.shape), how)
+            # A log-softmax of probabilities: the one that made them may run over another dimension.
+            deeper = _normaliser(node, picked, how) if found.normalised == picked else None
+            return deeper if deeper is not None and deeper.normalised != deeper.picked else found
         by_hand = _by_hand(node)
         if by_hand is not None:
             dimension, shape = by_hand

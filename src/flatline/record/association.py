@@ -43,14 +43,17 @@ ENOUGH_ROWS = 5
 # About a second of multiplications on one core.
 MOST_PRODUCTS = 2e9
 
+SINGLE = "a single feature"
+
 
 @dataclass
 class Association:
     """The strongest relation found between inputs and targets.
 
     ``p`` is the chance of so strong a relation without any (corrected for the number of features tried); ``score``
-    the cross-validated accuracy or R² of the best probe, ``baseline`` what a constant prediction has; ``detectable``
-    the score that would have been found with probability above 0.99.
+    the cross-validated accuracy or R² of the best probe, or the correlation of a single feature, as ``measure`` says;
+    ``baseline`` what a constant prediction has; ``detectable`` the accuracy or R² that would have been found with
+    probability above 0.99.
     """
 
     rows: int
@@ -65,6 +68,13 @@ class Association:
     @property
     def found(self) -> bool:
         return self.p < SIGNIFICANT
+
+    @property
+    def measure(self) -> str:
+        """What ``score`` is."""
+        if self.method == SINGLE:
+            return "correlation"
+        return "accuracy" if self.classification else "R²"
 
 
 def pairs(recording: Recording, evaluation: bool = False) -> tuple[Floats, NDArray[Any]] | None:
@@ -137,7 +147,7 @@ def relation(x: Floats, y: NDArray[Any]) -> Association | None:
     best.detectable = _detectable(len(y), best.baseline, classification)
     tame = _tamed(x).astype(np.float32)
     strength, p = _permuted(lambda columns: np.abs(tame.T @ columns) / len(y), onehot, len(x.T))
-    _keep(best, "a single feature", p, strength)
+    _keep(best, SINGLE, p, strength)
     # The probes look at all features together, and lose little by a part of them; a single one may be any.
     x = x[:, :: math.ceil(x.shape[1] / MOST_FEATURES)]
     for method, smoother in (

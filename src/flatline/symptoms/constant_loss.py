@@ -19,9 +19,13 @@ def detect(recording: Recording) -> list[Symptom]:
         period = _period(recording, curve)
         if period is None:
             continue
-        what = "every step" if period == 1 else f"every {period} steps, once an epoch"
-        text = f"the optimised loss repeats exactly {what} ({values[0]:.6g})"
-        found.append(Symptom(NAME, int(curve.steps[0]), float(values[0]), text, curve=curve))
+        if period == 1:
+            text = f"the optimised loss is the same at every step ({values[-1]:.6g})"
+        elif np.all(values[period:] == values[-1]):
+            text = f"the optimised loss is the same at every step after the first epoch ({values[-1]:.6g})"
+        else:
+            text = f"the optimised loss repeats exactly every {period} steps, once an epoch (last {values[-1]:.6g})"
+        found.append(Symptom(NAME, int(curve.steps[0]), float(values[-1]), text, curve=curve))
     return found
 
 
