@@ -57,6 +57,13 @@ def test_a_loss_that_is_0_in_half_precision_falls_in_single(tmp_path: Path) -> N
     assert judgement.outcome is Outcome.CONFIRMED
 
 
+def test_labels_that_slipped_by_a_row_are_not_proven_to_carry_nothing(tmp_path: Path) -> None:
+    control = run(tmp_path / "control", CASES / "inputs-unrelated" / "faulty_header_row.py", [])
+    decision = catalogue()["no-signal"].decide(control)
+    assert isinstance(decision, Found)
+    assert catalogue()["no-signal"].experiments(control, decision) == []
+
+
 # judging -------------------------------------------------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ from flatline.causes.case import Case, number
 from flatline.causes.constant_targets import target_line
 from flatline.causes.judging import contrast, formula, last, same_course
 from flatline.changes import Change
+from flatline.observe.events import LoaderSeen
 
 # As in too-few-steps: no first-order method gets anywhere in so few.
 FEW_STEPS = 10
@@ -31,7 +32,8 @@ class NoSignal(Cause):
         structure may still have escaped: the evidence says what would have been found.
 
     Experiment
-        The labels permuted: the loss takes the same course.
+        The labels permuted: the loss takes the same course. Not behind a loader that shuffles: labels that slipped by
+        a row in the file look the same there.
 
     Fix
         None in the program: check that labels and inputs belong together, or accept the chance loss.
@@ -100,6 +102,10 @@ class NoSignal(Cause):
         from flatline.causes.inputs_unrelated import InputsUnrelated
 
         if not isinstance(decision, Found) or case.association is None or case.association.found or not case.moves:
+            return []
+        if any(loader.shuffle for loader in case.recording.all(LoaderSeen)):
+            # Labels that slipped by a row in the file would take the same course, and behind a shuffled loader no row
+            # has the neighbours by which that could be told apart.
             return []
         if isinstance(InputsUnrelated().decide(case), Found):
             # Labels that were torn from their inputs take the same course: the way they were joined tells.
