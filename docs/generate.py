@@ -101,7 +101,7 @@ def refresh(path: Path) -> None:
 
 
 def output(program: str) -> tuple[str, str]:
-    """What is printed when a program is run, without the path of the record; and the verdict file."""
+    """What is printed when a program is run, without the paths of the record and the page; and the verdict file."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "verdict.json"
         done = subprocess.run(
@@ -109,7 +109,7 @@ def output(program: str) -> tuple[str, str]:
             cwd=ROOT, env={**os.environ, "COLUMNS": "100", "OMP_NUM_THREADS": "1"},
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True,
         )  # fmt: skip
-        rows = [line for line in done.stdout.splitlines() if not line.startswith("record: ")]
+        rows = [line for line in done.stdout.splitlines() if not line.startswith(("record: ", "report: "))]
         verdict = file.read_text(encoding="utf-8").replace(f"{ROOT}/", "")
     return f"$ flatline run {program}\n" + "\n".join(rows) + "\n", verdict
 
