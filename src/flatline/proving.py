@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import psutil
 
@@ -175,10 +175,8 @@ def _as_program(train: Callable[[], Any], folder: Path) -> Program:
     import inspect
     import linecache
 
-    import cloudpickle
-
     try:
-        called = cloudpickle.dumps(train)
+        called = _pickled(train)
     except Exception as error:
         raise CannotProve(
             f"the function cannot be sent to another process ({type(error).__name__}: {error}); "
@@ -192,6 +190,32 @@ def _as_program(train: Callable[[], Any], folder: Path) -> Program:
     script = folder / "train.py"
     script.write_text(_SCRIPT.format(file=file), encoding="utf-8")
     return Program([sys.executable], False, [str(script)])
+
+
+def _pickled(function: Callable[[], Any]) -> bytes:
+    """The function, and what it refers to, for another process; with the names of the files that it stands in.
+
+    cloudpickle writes "<dynamic-code>" in place of each file's name since 3.1.3, and no line could be named.
+    """
+    import collections
+    import io
+    import types
+
+    import cloudpickle
+
+    table = cloudpickle.Pickler.dispatch_table
+    reduce_code = table[types.CodeType]
+
+    def with_file(code: types.CodeType) -> Any:
+        make, arguments = reduce_code(code)
+        return make, tuple(code.co_filename if item == "<dynamic-code>" else item for item in arguments)
+
+    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+        dispatch_table: ClassVar[Any] = collections.ChainMap({types.CodeType: with_file}, table)
+
+    file = io.BytesIO()
+    Pickler(file).dump(function)
+    return file.getvalue()
 
 
 _SCRIPT = """\
