@@ -6,14 +6,12 @@ import sys
 
 import click
 
-from flatline.commands.run import STRICT_STATUS, require_program, settle_all
-from flatline.commands.showing import diagnosed, require_folder, show, write_json
-from flatline.launcher import end_like, launch, new_store, own_rank, wait_for_ranks
-
-_PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+from flatline.commands.showing import deliver, diagnosed, require_folder
+from flatline.commands.starting import PASS_ON, launched, only_first_rank, require_program, strict_status
+from flatline.launcher import end_like
 
 
-@click.command(context_settings=_PASS_ON)
+@click.command(context_settings=PASS_ON)
 @click.option("-m", "module", is_flag=True, help="PROGRAM is a module name, as for `python -m`.")
 @click.option("--json", "json_path", type=click.Path(dir_okay=False), help="Also write the verdict to this file.")
 @click.option("--strict", is_flag=True, help="Exit with 10 when a cause is likely or proven.")
@@ -48,24 +46,9 @@ def check(
 
     from flatline.preflight import Settings
 
-    store = new_store(folder).absolute()
     settings = {"CHECK": msgspec.json.encode(Settings(overfit, seconds)).decode()}
-    kind = "module" if module else "script"
-    status = launch(kind, program, arguments, store, not quiet, settings)
-    settle_all(store)
-    rank = own_rank()
-    if rank is not None:
-        if rank > 0:
-            # One verdict for all ranks is enough; the first rank gives it.
-            sys.exit(end_like(status))
-        wait_for_ranks(store)
+    status, store = launched(module, program, arguments, folder, quiet, settings)
+    only_first_rank(status, store)
     found = diagnosed(store)
-    if found is not None:
-        if json_file is not None:
-            write_json(found, json_file)
-        if not quiet:
-            show(found)
-            click.echo(f"record: {store}", err=True)
-    if strict and status == 0 and found is not None and found.verdict.faults:
-        status = STRICT_STATUS
-    sys.exit(end_like(status))
+    deliver(found, store, json_file, None, quiet)
+    sys.exit(end_like(strict_status(status, strict, found)))

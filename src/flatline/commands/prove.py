@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from flatline.commands.run import STRICT_STATUS, require_program, settle_all
-from flatline.commands.showing import diagnosed, page_of, require_folder, show, write_html, write_json
+from flatline.commands.showing import deliver, diagnosed, page_of, require_folder
+from flatline.commands.starting import PASS_ON, launched, require_program, settle_all, strict_status
+from flatline.launcher import end_like
 
-_PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 _SIZES = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
@@ -36,7 +36,7 @@ def size(context: click.Context, option: click.Parameter, value: str | None) -> 
     return int(float(match[1]) * _SIZES[match[2]])
 
 
-@click.command(context_settings=_PASS_ON)
+@click.command(context_settings=PASS_ON)
 @click.option(
     "--budget", metavar="TIME", callback=seconds, help="Time for all trials, such as 60s or 5m (default: no limit)."
 )
@@ -73,40 +73,19 @@ def prove(
     and reaches no network. Ctrl-C ends the trials; what is decided until then is shown.
     """
     json_file, page = require_folder("--json", json_path), require_folder("--html", html_path)
-    status = 0
     if not module and program.endswith(".sqlite") and Path(program).is_file():
         if arguments:
             raise click.UsageError("a recorded run takes no arguments: it is started as it was recorded")
-        store = Path(program)
+        status, store = 0, Path(program).absolute()
     else:
-        from flatline.launcher import launch, new_store
-
         if not module:
             require_program(program)
-        store = new_store(folder)
-        status = launch("module" if module else "script", program, arguments, store.absolute(), not quiet)
-        settle_all(store)
-    store = store.absolute()
+        status, store = launched(module, program, arguments, folder, quiet)
     proven = run_experiments(store, on, budget, max_trials, memory, quiet)
     found = diagnosed(store)
-    if found is not None:
-        if json_file is not None:
-            write_json(found, json_file)
-        if not quiet:
-            show(found)
-        if page is not None or not quiet:
-            page = page or page_of(store)
-            if write_html(found, page) and not quiet:
-                click.echo(f"report: {page}", err=True)
-        if not quiet:
-            click.echo(f"record: {store}", err=True)
-    if strict and status == 0 and found is not None and found.verdict.faults:
-        status = STRICT_STATUS
-    if status == 0 and not proven:
-        status = 1
-    from flatline.launcher import end_like
-
-    sys.exit(end_like(status))
+    deliver(found, store, json_file, page or (None if quiet else page_of(store)), quiet)
+    status = strict_status(status, strict, found)
+    sys.exit(end_like(1 if status == 0 and not proven else status))
 
 
 def run_experiments(

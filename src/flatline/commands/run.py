@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import click
 
-from flatline.commands.showing import diagnosed, page_of, require_folder, show, write_html, write_json
-from flatline.launcher import end_like, launch, new_store, own_rank, wait_for_ranks
-
-STRICT_STATUS = 10
-_MOST_NEAR = 5
-_PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+from flatline.commands.showing import deliver, diagnosed, page_of, require_folder
+from flatline.commands.starting import PASS_ON, launched, only_first_rank, require_program, strict_status
+from flatline.launcher import end_like
 
 
-@click.command(context_settings=_PASS_ON)
+@click.command(context_settings=PASS_ON)
 @click.option("-m", "module", is_flag=True, help="PROGRAM is a module name, as for `python -m`.")
 @click.option("--json", "json_path", type=click.Path(dir_okay=False), help="Also write the verdict to this file.")
 @click.option("--html", "html_path", type=click.Path(dir_okay=False), help="HTML report (default: beside the record).")
@@ -43,65 +39,12 @@ def run(
     if not module:
         require_program(program)
     json_file, page = require_folder("--json", json_path), require_folder("--html", html_path)
-    store = new_store(folder).absolute()
-    status = launch("module" if module else "script", program, arguments, store, not quiet)
-    settle_all(store)
-    rank = own_rank()
-    if rank is not None:
-        if rank > 0:
-            # One verdict for all ranks is enough, and one file; the first rank gives it.
-            sys.exit(end_like(status))
-        wait_for_ranks(store)
+    status, store = launched(module, program, arguments, folder, quiet)
+    only_first_rank(status, store)
     if prove:
         from flatline.commands.prove import run_experiments
 
         run_experiments(store, quiet=quiet)
     found = diagnosed(store)
-    if found is not None:
-        if json_file is not None:
-            write_json(found, json_file)
-        if not quiet:
-            show(found)
-        if page is not None or not quiet:
-            page = page or page_of(store)
-            if write_html(found, page) and not quiet:
-                click.echo(f"report: {page}", err=True)
-        if not quiet:
-            click.echo(f"record: {store}", err=True)
-    if strict and status == 0 and found is not None and found.verdict.faults:
-        status = STRICT_STATUS
-    sys.exit(end_like(status))
-
-
-def settle_all(store: Path) -> None:
-    """Makes each store of the run one file, now that the program is gone."""
-    # Here, not above: the program need not wait until numpy is imported.
-    from flatline.record.reader import rank_stores
-    from flatline.record.rows import settle
-
-    for part in {store, *rank_stores(store)}:
-        settle(part)
-
-
-def require_program(program: str) -> None:
-    """The script, or the folder with a ``__main__.py``, is there and can be read.
-
-    Raises:
-        click.UsageError: it is not; the message says what is there instead.
-    """
-    path = Path(program)
-    if program.startswith("-"):
-        # Options that are not ours are taken for the program's; before PROGRAM there can be none of those.
-        raise click.NoSuchOption(program.partition("=")[0])
-    if not path.exists():
-        near = sorted(p.name for p in path.parent.glob("*.py")) if path.parent.is_dir() else []
-        more = ", …" if len(near) > _MOST_NEAR else ""
-        hint = f"; Python files there: {', '.join(near[:_MOST_NEAR])}{more}" if near else ""
-        raise click.UsageError(f"there is no program {program!r} (looked in {path.absolute().parent}){hint}")
-    if path.is_dir() and not (path / "__main__.py").exists():
-        raise click.UsageError(f"{program!r} is a folder and has no __main__.py that could be run")
-    try:
-        with (path / "__main__.py" if path.is_dir() else path).open("rb"):
-            pass
-    except OSError as error:
-        raise click.UsageError(f"{program!r} cannot be read: {error.strerror}") from error
+    deliver(found, store, json_file, page or (None if quiet else page_of(store)), quiet)
+    sys.exit(end_like(strict_status(status, strict, found)))

@@ -84,6 +84,20 @@ def _written(what: str, path: Path, write: Callable[[], object]) -> bool:
     return False
 
 
+def deliver(found: Diagnosed | None, store: Path, json_file: Path | None, html: Path | None, quiet: bool) -> None:
+    """Writes and shows what was found: the verdict file and the HTML report where they are named, and, unless
+    ``quiet``, the verdict on the terminal and where the record lies."""
+    if found is not None:
+        if json_file is not None:
+            write_json(found, json_file)
+        if not quiet:
+            show(found)
+        if html is not None and write_html(found, html) and not quiet:
+            click.echo(f"report: {html}", err=True)
+        if not quiet:
+            click.echo(f"record: {store}", err=True)
+
+
 def page_of(store: Path) -> Path:
     """Where the HTML report of a store lies: beside it."""
     return store.with_suffix(".html")

@@ -1,0 +1,84 @@
+"""What the commands that run a program share: how it is named, started and waited for, and the status they end with."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from flatline.commands.showing import Diagnosed
+from flatline.launcher import end_like, launch, new_store, own_rank, wait_for_ranks
+
+STRICT_STATUS = 10
+# Options of flatline come before the program; everything after it is the program's.
+PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+_MOST_NEAR = 5
+
+
+def launched(
+    module: bool,
+    program: str,
+    arguments: tuple[str, ...],
+    folder: str | None,
+    quiet: bool,
+    settings: dict[str, str] | None = None,
+) -> tuple[int, Path]:
+    """Runs a program to its end, watched: its status, and its store as one file."""
+    store = new_store(folder).absolute()
+    status = launch("module" if module else "script", program, arguments, store, not quiet, settings)
+    settle_all(store)
+    return status, store
+
+
+def only_first_rank(status: int, store: Path) -> None:
+    """Of ranks that were started together, the first goes on when all have ended; the others end here.
+
+    One verdict for all ranks is enough, and one file.
+    """
+    rank = own_rank()
+    if rank is not None:
+        if rank > 0:
+            sys.exit(end_like(status))
+        wait_for_ranks(store)
+
+
+def strict_status(status: int, strict: bool, found: Diagnosed | None) -> int:
+    """The program's own status; with ``strict``, 10 when it is 0 and a fault was found."""
+    if strict and status == 0 and found is not None and found.verdict.faults:
+        return STRICT_STATUS
+    return status
+
+
+def settle_all(store: Path) -> None:
+    """Makes each store of the run one file, now that the program is gone."""
+    # Here, not above: the program need not wait until numpy is imported.
+    from flatline.record.reader import rank_stores
+    from flatline.record.rows import settle
+
+    for part in {store, *rank_stores(store)}:
+        settle(part)
+
+
+def require_program(program: str) -> None:
+    """The script, or the folder with a ``__main__.py``, is there and can be read.
+
+    Raises:
+        click.UsageError: it is not; the message says what is there instead.
+    """
+    path = Path(program)
+    if program.startswith("-"):
+        # Options that are not ours are taken for the program's; before PROGRAM there can be none of those.
+        raise click.NoSuchOption(program.partition("=")[0])
+    if not path.exists():
+        near = sorted(p.name for p in path.parent.glob("*.py")) if path.parent.is_dir() else []
+        more = ", …" if len(near) > _MOST_NEAR else ""
+        hint = f"; Python files there: {', '.join(near[:_MOST_NEAR])}{more}" if near else ""
+        raise click.UsageError(f"there is no program {program!r} (looked in {path.absolute().parent}){hint}")
+    if path.is_dir() and not (path / "__main__.py").exists():
+        raise click.UsageError(f"{program!r} is a folder and has no __main__.py that could be run")
+    try:
+        with (path / "__main__.py" if path.is_dir() else path).open("rb"):
+            pass
+    except OSError as error:
+        raise click.UsageError(f"{program!r} cannot be read: {error.strerror}") from error
