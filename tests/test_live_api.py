@@ -129,14 +129,14 @@ def _item(client: Any) -> Any:
     ("process", "host", "state"), [("own", None, "running"), ("dead", None, "killed"), ("own", "elsewhere", "unknown"), ("none", None, "unknown")]
 )  # fmt: skip
 def test_the_state_of_a_run_without_an_end(tmp_path: Path, process: str, host: str | None, state: str) -> None:
-    from flatline.live.state import state_of
+    from flatline.record.state import state_of
 
     number = {"own": os.getpid(), "dead": dead_process(), "none": 0}[process]
     assert state_of(started(["train.py"], number, host), None) == state
 
 
 def test_a_process_number_that_was_taken_over_is_not_the_run() -> None:
-    from flatline.live.state import state_of
+    from flatline.record.state import state_of
 
     begun = started(["train.py"])
     begun.started -= 1e6

@@ -73,7 +73,8 @@ def wait_for_ranks(store: Path) -> None:
 
     Ranks that take longer than 20 seconds more than this one are diagnosed from what they have written by then.
     """
-    from flatline.record.reader import rank_stores, read
+    from flatline.record.reader import rank_stores, started
+    from flatline.record.state import state_of
     from flatline.record.store import StoreError
 
     world = int(os.environ.get("LOCAL_WORLD_SIZE") or os.environ["WORLD_SIZE"])
@@ -81,22 +82,12 @@ def wait_for_ranks(store: Path) -> None:
     while time.monotonic() < deadline:
         stores = rank_stores(store)
         try:
-            running = [p for p in stores if _alive(read(p, alone=True).run.process)]
+            running = [p for p in stores if state_of(started(p), None) == "running"]
         except StoreError:
             running = []
         if len(stores) >= world and not running:
             return
         time.sleep(0.2)
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return process > 0
 
 
 def launch(

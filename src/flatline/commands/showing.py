@@ -26,8 +26,8 @@ class Diagnosed:
 def diagnosed(store: Path) -> Diagnosed | None:
     """Diagnoses a store. A store that cannot be read, and a fault of ours, are told in one line."""
     from flatline.experiments.proof import kept
-    from flatline.live.state import state_of
     from flatline.record.reader import read
+    from flatline.record.state import state_of
     from flatline.record.store import StoreError
     from flatline.verdict import diagnose
 

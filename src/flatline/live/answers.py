@@ -6,11 +6,10 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from flatline.record.state import State
 from flatline.report.curves import Line, Mark
 from flatline.report.heatmap import HeatMap
 from flatline.verdict import Verdict
-
-State = Literal["running", "ended", "killed", "unknown"]
 
 
 class Headline(msgspec.Struct):

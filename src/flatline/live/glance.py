@@ -10,16 +10,15 @@ import msgspec
 import numpy as np
 
 from flatline.live.answers import RunItem
-from flatline.live.state import state_of
 from flatline.live.stores import Store
 from flatline.observe import events as e
-from flatline.record.rows import ends
+from flatline.record.rows import decode, ends
+from flatline.record.state import state_of
 from flatline.record.store import StoreError
 from flatline.report.visible import visible
 
 MOST_KEPT = 1_000
 MOST_NAME = 160
-_decode = msgspec.msgpack.Decoder(list[e.Event]).decode
 
 
 class Glances:
@@ -51,7 +50,7 @@ class Glance:
         try:
             first, last, _ = ends(store.path)
             for blob in [*first, *last]:
-                for event in _decode(blob):
+                for event in decode(blob):
                     self._take(event)
         except (StoreError, msgspec.MsgspecError, ValueError) as error:
             self.problem = explain(store, error)

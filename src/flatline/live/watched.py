@@ -15,8 +15,7 @@ from flatline.live.answers import Progress, RunItem, Series
 from flatline.live.glance import explain, run_item
 from flatline.live.intake import Intake
 from flatline.live.stores import Store
-from flatline.observe import events as e
-from flatline.record.rows import last_row, rows_after
+from flatline.record.rows import decode, last_row, rows_after
 from flatline.record.store import StoreError
 
 MOST_WATCHED = 32
@@ -27,7 +26,6 @@ PAUSE_SECONDS = 0.2
 WAIT_SECONDS = 1.0
 # A damaged row stays damaged; a file that is being copied in does not.
 RETRY_SECONDS = 5.0
-_decode = msgspec.msgpack.Decoder(list[e.Event]).decode
 
 
 class BusyError(Exception):
@@ -82,7 +80,7 @@ class WatchedRun:
         self.last = last_row(store.path)
         while self.row < self.last:
             for number, blob in rows_after(store.path, self.row):
-                for event in _decode(blob):
+                for event in decode(blob):
                     self.intake.take(event, number)
                 self.row = number
             if time.monotonic() > until:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flatline.observe import events as e
-from flatline.record.rows import rows_after
+from flatline.record.rows import decode, ends, rows_after
 from flatline.record.store import StoreError
 
 _RANK = re.compile(r"(-\d+)?-rank\d+")
@@ -265,8 +265,8 @@ def lines_of(source: str) -> list[str]:
 def read(path: str | Path, alone: bool = False) -> Recording:
     """Reads the store of a run; of a run in several processes, that of the first rank, with the others as ``ranks``.
 
-    It may be written meanwhile. Of several ranks, the first whose loss became NaN or infinite stands for the run; else the lowest. ``alone`` leaves
-    the others unread.
+    It may be written meanwhile. Of several ranks, the first whose loss became NaN or infinite stands for the run; else
+    the lowest. ``alone`` leaves the others unread.
 
     Raises:
         StoreError: the file is missing, is not a store, or was written by a newer flatline.
@@ -290,6 +290,19 @@ def read(path: str | Path, alone: bool = False) -> Recording:
     return first
 
 
+def started(path: Path) -> e.RunStarted | None:
+    """How a run was started, from the first rows of its store; None when that is not on record.
+
+    Raises:
+        StoreError: as :func:`read`.
+    """
+    first, _, _ = ends(path, last=0)
+    try:
+        return next((event for blob in first for event in decode(blob) if isinstance(event, e.RunStarted)), None)
+    except msgspec.MsgspecError as error:
+        raise StoreError(f"{path} cannot be read as the record of a run: {error}") from error
+
+
 def rank_stores(path: Path) -> list[Path]:
     """The stores of the ranks of one run, when ``path`` is one of them or that of the process that started them."""
     stem = re.sub(r"(-\d+)?-rank\d+$", "", path.stem)
@@ -300,13 +313,12 @@ def rank_stores(path: Path) -> list[Path]:
 
 
 def _records(path: Path) -> list[e.Event]:
-    decoder = msgspec.msgpack.Decoder(list[e.Event])
     records: list[e.Event] = []
     last = 0
     while rows := rows_after(path, last):
         for number, blob in rows:
             try:
-                records.extend(decoder.decode(blob))
+                records.extend(decode(blob))
             except msgspec.MsgspecError as error:
                 raise StoreError(f"{path} cannot be read as the record of a run: {error}") from error
             last = number

@@ -6,9 +6,22 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
+
+from flatline.observe.events import Event
 from flatline.record.store import FORMAT, StoreError
 
 MOST_BYTES = 4_000_000
+_decoder = msgspec.msgpack.Decoder(list[Event])
+
+
+def decode(blob: bytes) -> list[Event]:
+    """The records of one row.
+
+    Raises:
+        msgspec.MsgspecError: the row is none that flatline wrote.
+    """
+    return _decoder.decode(blob)
 
 
 def rows_after(path: str | Path, last: int = 0, most: int = MOST_BYTES) -> list[tuple[int, bytes]]:

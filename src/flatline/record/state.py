@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import psutil
 
-from flatline.live.answers import State
 from flatline.observe.events import RunEnded, RunStarted
 from flatline.record.store import machine
 
+State = Literal["running", "ended", "killed", "unknown"]
 # A process that started later than the record has taken over the number of one that is gone. Clocks are set now and then.
 CLOCK_SECONDS = 60.0
 
