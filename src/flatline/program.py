@@ -90,7 +90,16 @@ class Recorder:
         preflight: Preflight | None = None,
     ) -> None:
         self._process = os.getpid()
-        self._store, self._argv, self._home, self._changes, self._limit = store, argv, home, changes, limit
+        self._changes = changes
+        # What a rank of this program is recorded with.
+        self._settings: dict[str, Any] = {
+            "store": store,
+            "argv": argv,
+            "home": home,
+            "changes": changes,
+            "limit": limit,
+            "check": preflight.settings if preflight is not None else None,
+        }
         self.writer = Writer(store)
         self.status = StatusLine(sys.stderr) if show_status else None
         if self.status is not None and not self.status.possible:
@@ -164,15 +173,7 @@ class Recorder:
             self._started.versions["torch"] = str(torch.__version__)
             self._started.seed = torch.initial_seed()
             self.session.emit(self._started)
-            settings: dict[str, Any] = {
-                "store": self._store,
-                "argv": self._argv,
-                "home": self._home,
-                "changes": self._changes,
-                "limit": self._limit,
-            }
-            settings["check"] = self._preflight.settings if self._preflight is not None else None
-            processes.follow(self.patches, self._joined, settings)
+            processes.follow(self.patches, self._joined, self._settings)
 
         self.session.guarded("install", install)()
 
@@ -188,8 +189,7 @@ class Recorder:
         """In a forked process that trains with others: what was carried over from the parent gives way."""
         for remove in self._removals():
             remove()
-        store = processes.rank_store(self._store, rank)
-        Recorder(store, False, self._argv, self._home, self._changes, self._limit, rank, self._preflight)
+        start_rank(self._settings, rank)
 
     def _removals(self) -> list[Callable[[], None]]:
         """What takes our parts away, the outermost first."""
@@ -270,11 +270,16 @@ def start(settings: dict[str, str]) -> Recorder:
 
 
 def start_rank(settings: dict[str, Any], rank: int) -> Recorder:
-    """Starts recording in a process that the program has spawned, once its rank is known."""
-    store = processes.rank_store(settings["store"], rank)
-    changes, limit = settings.get("changes", ""), settings.get("limit")
+    """Starts recording in a process that the program has forked or spawned, once its rank is known."""
     return Recorder(
-        store, False, settings["argv"], settings["home"], changes, limit, rank, _preflight(settings["check"])
+        processes.rank_store(settings["store"], rank),
+        False,
+        settings["argv"],
+        settings["home"],
+        settings["changes"],
+        settings["limit"],
+        rank,
+        _preflight(settings["check"]),
     )
 
 

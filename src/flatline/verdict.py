@@ -182,17 +182,14 @@ def diagnose(recording: Recording, proof: Proof | None = None) -> Verdict:
     experiments = proof.experiments if proof is not None else {}
     found.sort(key=lambda pair: (pair[1].level.rank, -pair[1].confidence))
     found, ruled_out, untested = _tested(found, ruled_out, untested, experiments, known)
-    causes = [
-        _cause_item(name, decision, experiments.get(name) if name not in {n for n, _ in found[:index]} else None)
-        for index, (name, decision) in enumerate(found)
-    ]
+    # Of several decisions of one cause, the first carries its experiment.
+    left = dict(experiments)
+    causes = [_cause_item(name, decision, left.pop(name, None)) for name, decision in found]
     faults = [c for c in causes if c.level != Level.POSSIBLE.value]
     unexplained = [s for s in symptoms if s.name in UNHEALTHY_SYMPTOMS] and not faults and not expected
     healthy = not faults and not unexplained
-    summary, ended = (
-        _summary(recording, symptoms, causes, expected, titles, bool(unexplained), len(known)),
-        _ended(recording),
-    )
+    summary = _summary(recording, symptoms, causes, expected, titles, bool(unexplained), len(known))
+    ended = _ended(recording)
     if ended is not None:
         summary = f"{summary.removesuffix('.')}. The program ended with {ended}."
     return Verdict(
