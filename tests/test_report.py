@@ -13,7 +13,7 @@ from rich.console import Console
 from syrupy.assertion import SnapshotAssertion
 
 from flatline.experiments.proof import CurveItem, ExperimentItem, ProofItem, TrialItem
-from flatline.report import notebook, terminal
+from flatline.report import words
 from flatline.report.notebook import as_html, svg_path
 from flatline.report.terminal import as_text, show
 from flatline.verdict import (
@@ -41,8 +41,7 @@ def _apart(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     class Known:
         title = "softmax over a single class is always 1"
 
-    for module in (terminal, notebook):
-        monkeypatch.setattr(module, "catalogue", lambda: {"one-class-softmax": Known})
+    monkeypatch.setattr(words, "catalogue", lambda: {"one-class-softmax": Known})
     monkeypatch.chdir(tmp_path)
 
 

@@ -20,8 +20,8 @@ from flatline.experiments.proof import CurveItem, ExperimentItem, Proof, ProofIt
 from flatline.observe import events as e
 from flatline.record.reader import Line, Recording, read
 from flatline.record.store import StoreError
-from flatline.report.html import standing
 from flatline.report.terminal import as_text
+from flatline.report.words import standing
 from flatline.verdict import SCHEMA, Verdict, diagnose, from_json
 from recordings import Tape
 

@@ -21,6 +21,7 @@ from flatline.record.rows import last_row
 from flatline.record.store import StoreError
 from flatline.report.facts import facts
 from flatline.report.visible import visible
+from flatline.report.words import titles
 from flatline.verdict import diagnose
 
 
@@ -37,8 +38,8 @@ def judge(path: str) -> Judged:
     except Exception as error:
         return Judged(0, f"The diagnosis failed ({type(error).__name__}: {error}).")
     printed = [line for line in drawn.losses if line.kind == "printed"]
-    titles = {name: cause.title for name, cause in catalogue().items()}
-    named = {c.name: titles[c.name] for c in verdict.causes if c.name in titles}
+    known = titles()
+    named = {c.name: known[c.name] for c in verdict.causes if c.name in known}
     return Judged(row, None, verdict, Drawing(printed, drawn.marks, drawn.heat_maps), named)
 
 

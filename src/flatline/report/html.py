@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from flatline.causes.base import catalogue
 from flatline.record.reader import Recording
 from flatline.report.code import Block, blocks
 from flatline.report.curves import Trial
 from flatline.report.facts import Facts, facts
 from flatline.report.page import asset, chart_script, embedded, policy, stylesheet, version
 from flatline.report.visible import visible
+from flatline.report.words import harmless, sentences, standing, titles
 from flatline.verdict import CauseItem, Verdict
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def render(recording: Recording, verdict: Verdict, store: str | Path | None = No
 
 def render_facts(given: Facts, verdict: Verdict) -> str:
     """The page from its data."""
-    verdict = msgspec.convert(visible(msgspec.to_builtins(verdict)), Verdict)
+    verdict = harmless(verdict)
     given = msgspec.convert(visible(msgspec.to_builtins(given)), Facts)
     sight, follows = sentences(verdict.summary)
     state, tag = standing(verdict)
@@ -81,35 +81,8 @@ def render_facts(given: Facts, verdict: Verdict) -> str:
     )
 
 
-def sentences(summary: str) -> tuple[str, str]:
-    """The summary as what was seen, and what follows from it.
-
-    >>> sentences("The loss is 0 in 3 of 3 steps. Likely cause: one class (train.py:3). Also: no-signal.")
-    ('The loss is 0 in 3 of 3 steps.', 'Likely cause: one class (train.py:3). Also: no-signal.')
-    >>> sentences("Nothing was seen.")
-    ('Nothing was seen.', '')
-    """
-    for opening in ("Proven cause: ", "Likely cause: ", "This is expected: ", "None of the ", "No fault was found."):
-        at = summary.find(opening)
-        if at > 0:
-            return summary[:at].rstrip(), summary[at:]
-    return summary, ""
-
-
-def standing(verdict: Verdict) -> tuple[str, str]:
-    """The verdict in two words, and the class of its look."""
-    if verdict.faults:
-        return "fault found", "fault"
-    if not verdict.healthy:
-        return "unexplained", "unexplained"
-    if not verdict.run.steps:
-        return "nothing to judge", "unexplained"
-    # A training that was cut short may not have come to its fault.
-    return ("healthy", "healthy") if verdict.run.ended is None else ("no fault seen", "unexplained")
-
-
 def _views(verdict: Verdict, given: Facts) -> list[CauseView]:
-    titles = {name: cause.title for name, cause in catalogue().items()}
+    known = titles()
     trials = {trial.cause: trial for trial in given.trials}
     listings = {listing.file: listing for listing in given.listings}
     views: list[CauseView] = []
@@ -117,7 +90,7 @@ def _views(verdict: Verdict, given: Facts) -> list[CauseView]:
         place = item.location
         # A file is shown once, with all its marks.
         listing = listings.pop(place.file, None) if place is not None else None
-        title = titles.get(item.name, item.name)
+        title = known.get(item.name, item.name)
         views.append(
             CauseView(
                 item,

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import re
 
-import msgspec
-
-from flatline.causes.base import catalogue
 from flatline.report.facts import command
-from flatline.report.html import standing
 from flatline.report.page import version
-from flatline.report.visible import visible
+from flatline.report.words import harmless, standing, titles
 from flatline.verdict import CauseItem, Verdict
 
 # Text stands never first in a line, so only what opens something within one needs a backslash (CommonMark 0.31, section
@@ -32,13 +28,13 @@ def as_markdown(verdict: Verdict) -> str:
 
     Whatever came from the program is shown as text: no markup, link, mention or HTML of it takes effect.
     """
-    verdict = msgspec.convert(visible(msgspec.to_builtins(verdict)), Verdict)
-    titles = {name: cause.title for name, cause in catalogue().items()}
+    verdict = harmless(verdict)
+    known = titles()
     state, _ = standing(verdict)
     rows = [f"### flatline: {state}", "", f"**{text(verdict.summary)}**", ""]
     rows += [f"- {text(s.name)}: {text(s.text)} (step {s.first_step})" for s in verdict.symptoms]
     for cause in verdict.causes:
-        rows += _cause(cause, titles.get(cause.name, ""))
+        rows += _cause(cause, known.get(cause.name, ""))
     for item in verdict.expected:
         rows += ["", f"**expected** {text(item.name)}: {text(item.evidence)}"]
     if verdict.ruled_out:

@@ -5,13 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import msgspec
-
-from flatline.causes.base import catalogue
 from flatline.record.reader import Floats
-from flatline.report.html import environment, sentences, standing
+from flatline.report.html import environment
 from flatline.report.thinning import thin
-from flatline.report.visible import visible
+from flatline.report.words import harmless, sentences, standing, titles
 from flatline.verdict import Verdict
 
 MOST_POINTS = 400
@@ -21,10 +18,10 @@ WIDTH, HEIGHT = 320, 48
 
 def as_html(verdict: Verdict, curve: Floats | None = None) -> str:
     """A verdict as a fragment; what came from the program is escaped. ``curve`` is the optimised loss."""
-    verdict = msgspec.convert(visible(msgspec.to_builtins(verdict)), Verdict)
+    verdict = harmless(verdict)
     sight, follows = sentences(verdict.summary)
     state, tag = standing(verdict)
-    titles = {name: cause.title for name, cause in catalogue().items()}
+    known = titles()
     return environment().get_template("notebook.html").render(
         verdict=verdict,
         shown=verdict.faults + [c for c in verdict.causes if c.level == "possible"][:MOST_POSSIBLE],
@@ -32,7 +29,7 @@ def as_html(verdict: Verdict, curve: Floats | None = None) -> str:
         follows=follows,
         state=state,
         tag=tag,
-        titles={c.name: titles.get(c.name, c.name) for c in verdict.causes},
+        titles={c.name: known.get(c.name, c.name) for c in verdict.causes},
         where={c.name: f"{_shown(c.location.file)}:{c.location.line}" for c in verdict.causes if c.location is not None},
         path=svg_path(curve) if curve is not None and len(curve) > 1 else "",
         first=float(curve[0]) if curve is not None and len(curve) else None,

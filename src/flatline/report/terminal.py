@@ -5,19 +5,17 @@ from __future__ import annotations
 import io
 import os
 
-import msgspec
 import numpy as np
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from flatline.causes.base import catalogue
 from flatline.causes.case import number
 from flatline.experiments.proof import CurveItem, ExperimentItem
 from flatline.record.reader import Floats
 from flatline.report.sparkline import sparkline
-from flatline.report.visible import visible
+from flatline.report.words import harmless, standing, titles
 from flatline.verdict import CauseItem, CheckItem, Location, Verdict
 
 _STYLES = {"proven": "bold red", "likely": "bold red", "possible": "yellow"}
@@ -41,8 +39,8 @@ _ENDED = {
 def show(verdict: Verdict, console: Console | None = None, curve: Floats | None = None) -> None:
     """Prints a verdict: symptom, cause, line, evidence, what was ruled out, fix; and the loss, when it is given."""
     console = console or Console(stderr=True, highlight=False)
-    verdict = msgspec.convert(visible(msgspec.to_builtins(verdict)), Verdict)
-    titles = {name: cause.title for name, cause in catalogue().items()}
+    verdict = harmless(verdict)
+    known = titles()
     parts: list[RenderableType] = [Text(verdict.summary, style="bold")]
     if curve is not None and len(curve) > 1 and not console.options.ascii_only:
         parts.append(_curve(curve, console.width))
@@ -51,7 +49,7 @@ def show(verdict: Verdict, console: Console | None = None, curve: Floats | None 
         parts.append(_line("sign", f"{symptom.name}: {symptom.text} (step {symptom.first_step}{epoch})"))
     shown = verdict.faults + [c for c in verdict.causes if c.level == "possible"][:MOST_POSSIBLE]
     for cause in shown:
-        parts += _cause(cause, titles)
+        parts += _cause(cause, known)
     for item in verdict.expected:
         parts += [Text(""), _line("expected", f"{item.name}: {item.evidence}", "green")]
     if verdict.checks:
@@ -75,16 +73,11 @@ def show(verdict: Verdict, console: Console | None = None, curve: Floats | None 
                 )
     for failure in verdict.probe_failures:
         parts.append(_line("probe failed", failure, "yellow"))
-    title, style = ("healthy", "green") if verdict.healthy else ("fault found", "red")
-    if verdict.healthy and verdict.run.ended is not None:
-        title, style = "no fault seen", "yellow"
-    if verdict.healthy and not verdict.run.steps:
-        title, style = "nothing to judge", "yellow"
+    title, tag = standing(verdict)
+    style = "red" if not verdict.healthy else "green" if tag == "healthy" else "yellow"
     if verdict.healthy and verdict.checks:
         failed = any(check.outcome == "failed" for check in verdict.checks)
         title, style = ("a check failed", "yellow") if failed else ("nothing found before training", "green")
-    if not verdict.healthy and not verdict.faults:
-        title = "unexplained"
     footer = f"{verdict.run.steps} steps · {verdict.run.epochs or '?'} epochs · overhead ×{verdict.overhead.ratio:.2f}"
     if verdict.checks:
         footer = "before the first update"
