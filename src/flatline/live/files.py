@@ -13,17 +13,18 @@ from starlette.responses import Response
 
 from flatline.live.reply import reply_file
 
+_OWN = "flatline.live/assets"
 # Whatever else lies in those folders is not served.
 _ASSETS = {
-    "live.css": "flatline.live/assets",
-    "runs.js": "flatline.live/assets",
-    "run.js": "flatline.live/assets",
-    "compare.js": "flatline.live/assets",
-    "connection.js": "flatline.live/assets",
-    "curves.js": "flatline.live/assets",
-    "verdict.js": "flatline.live/assets",
-    "words.js": "flatline.live/assets",
-    "icon.svg": "flatline.live/assets",
+    "live.css": _OWN,
+    "runs.js": _OWN,
+    "run.js": _OWN,
+    "compare.js": _OWN,
+    "connection.js": _OWN,
+    "curves.js": _OWN,
+    "verdict.js": _OWN,
+    "words.js": _OWN,
+    "icon.svg": _OWN,
     "flatline.css": "flatline.report/assets",
     "charts.js": "flatline.report/assets",
     "uPlot.iife.min.js": "flatline.report/assets/uplot",
@@ -35,7 +36,7 @@ def page(name: str) -> Callable[[Request], Awaitable[Response]]:
     """A handler that answers with a page. The page is the same for all runs; its script asks for the rest."""
 
     async def handler(request: Request) -> Response:
-        return reply_file(request, _content("flatline.live/assets", name), "text/html; charset=utf-8")
+        return reply_file(request, _page(name), "text/html; charset=utf-8")
 
     return handler
 
@@ -48,6 +49,16 @@ async def asset(request: Request) -> Response:
         raise HTTPException(404, "There is no such file.")
     kind = "text/javascript" if name.endswith(".js") else mimetypes.guess_type(name)[0] or "application/octet-stream"
     return reply_file(request, _content(folder, name), kind)
+
+
+@cache
+def _page(name: str) -> bytes:
+    """What all pages have around them is in ``shell.html``."""
+    from jinja2 import Environment, FunctionLoader
+
+    loader = FunctionLoader(lambda file: _content(_OWN, file).decode())
+    templates = Environment(loader=loader, autoescape=True, trim_blocks=True, keep_trailing_newline=True)
+    return templates.get_template(name).render().encode()
 
 
 @cache
