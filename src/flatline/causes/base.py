@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import enum
-import importlib
 import inspect
-import pkgutil
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -14,6 +12,7 @@ from typing import ClassVar, Union
 
 from flatline.causes.case import Case
 from flatline.changes import Change
+from flatline.discovery import classes
 from flatline.record.reader import Line
 
 
@@ -155,16 +154,4 @@ class Cause(ABC):
 
 def catalogue() -> dict[str, Cause]:
     """Every cause by name; a file of this package that defines a subclass of Cause is one."""
-    package = importlib.import_module("flatline.causes")
-    result: dict[str, Cause] = {}
-    for module_info in sorted(pkgutil.iter_modules(package.__path__), key=lambda m: m.name):
-        module = importlib.import_module(f"flatline.causes.{module_info.name}")
-        for item in vars(module).values():
-            if (
-                inspect.isclass(item)
-                and issubclass(item, Cause)
-                and not inspect.isabstract(item)
-                and item.__module__ == module.__name__
-            ):
-                result[item.name] = item()
-    return result
+    return {cause.name: cause() for cause in classes("flatline.causes", Cause)}

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import pkgutil
 from abc import ABC
 from typing import Any, ClassVar
 
 from flatline.changes import Change
+from flatline.discovery import classes
 from flatline.interventions.points import Points
 from flatline.observe.session import Session
 
@@ -74,12 +72,4 @@ class Interventions:
 
 def interventions() -> dict[str, Any]:
     """Every intervention by name; a file of this package that defines a subclass of Intervention is one."""
-    package = importlib.import_module("flatline.interventions")
-    found: dict[str, Any] = {}
-    for module_info in sorted(pkgutil.iter_modules(package.__path__), key=lambda m: m.name):
-        module = importlib.import_module(f"flatline.interventions.{module_info.name}")
-        for item in vars(module).values():
-            if inspect.isclass(item) and issubclass(item, Intervention) and item.__module__ == module.__name__:
-                if item is not Intervention:
-                    found[item.name] = item
-    return found
+    return {intervention.name: intervention for intervention in classes("flatline.interventions", Intervention)}

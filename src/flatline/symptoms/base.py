@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from flatline.discovery import modules
 from flatline.record.reader import Curve, Recording
 
 
@@ -61,14 +60,7 @@ def find_all(recording: Recording) -> list[Symptom]:
 
 def detectors() -> dict[str, Callable[[Recording], list[Symptom]]]:
     """The symptoms by name; a file of this package with a function ``detect`` is one."""
-    package = importlib.import_module("flatline.symptoms")
-    result: dict[str, Callable[[Recording], list[Symptom]]] = {}
-    for module_info in sorted(pkgutil.iter_modules(package.__path__), key=lambda m: m.name):
-        module = importlib.import_module(f"flatline.symptoms.{module_info.name}")
-        detect = getattr(module, "detect", None)
-        if detect is not None:
-            result[module.NAME] = detect
-    return result
+    return {module.NAME: module.detect for module in modules("flatline.symptoms") if hasattr(module, "detect")}
 
 
 def epoch_of(recording: Recording, step: int) -> int | None:
