@@ -84,7 +84,7 @@ class ForwardProbe:
     def _wrapped(self, original: Callable[..., Any]) -> Callable[..., Any]:
         # Not torch's global hooks: with one of those, a module's call takes another way through torch, which shows
         # in the traceback of an error. Nor a module's own: those switch off fused fast paths.
-        before, after, stack = self._begin, self._ended, self._stack
+        before, after, stack = self._session.spared("forward", self._begin, False), self._ended, self._stack
 
         def __call__(self: torch.nn.Module, *args: Any, **kwargs: Any) -> Any:
             if not before(self):
