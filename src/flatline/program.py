@@ -129,7 +129,7 @@ class Recorder:
         self._started.python = before[:-1] if self._started.module else before
         self.session.emit(self._started)
         if beat is not None:
-            heartbeat.heed(beat, self.session.guarded("store", self.session.flush).__code__)
+            heartbeat.heed(beat, self.session.guards)
         self.session.guarded("store", self.session.flush)(force=True)
         # An open SQLite connection must not be carried into another process: closing it there would disturb ours.
         spared = self.session.spared
@@ -215,14 +215,11 @@ class Recorder:
             return
         # Python has set this when it showed an error that nothing caught.
         self.session.spared("end", self._write_rest, None)(getattr(sys, "last_value", None))
+        for remove in self._removals():
+            # Where that fails, the run is over and its record is written; a patch left in place changes nothing.
+            self.session.guarded("uninstall", remove)()
         # What runs from here on (``__del__`` methods) meets half-dismantled modules: nothing of ours may be called.
         self.session.active = False
-        for remove in self._removals():
-            try:
-                remove()
-            except Exception:
-                # The run is over and its record is written; a patch left in place changes nothing.
-                continue
 
     def _write_rest(self, error: BaseException | None) -> None:
         guarded = self.session.guarded

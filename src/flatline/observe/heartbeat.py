@@ -47,15 +47,15 @@ def shared(descriptor: int) -> MutableSequence[float]:
     return cast("MutableSequence[float]", memoryview(memory).cast("d"))
 
 
-def heed(numbers: MutableSequence[float], hook: object) -> None:
+def heed(numbers: MutableSequence[float], guards: frozenset[object]) -> None:
     """From now on the signal ends a probe that is overdue. Called on the main thread; elsewhere there are no handlers.
 
-    ``hook`` is the code object of what calls the probes: an error raised in it, not below, would reach the program.
+    ``guards`` are the code objects of what calls the probes: an error raised in one, not below, would reach the program.
     """
 
     def end(_number: int, frame: FrameType | None) -> None:
         # Nothing runs any more when the signal comes late.
-        if numbers[BEGAN] and frame is not None and frame.f_code is not hook:
+        if numbers[BEGAN] and frame is not None and frame.f_code not in guards:
             numbers[BEGAN] = 0.0
             raise Overdue("it did not come to its end in time")
 

@@ -178,14 +178,32 @@ class Session:
     def spared(self, probe: str, function: Callable[..., R], otherwise: R) -> Callable[..., R]:
         """``function``, with ``otherwise`` where it fails: for what is too short to be timed, or gives an answer."""
 
+        thread = self._thread
+        clock = self._clock
+        heartbeat = self.heartbeat
+
         def call(*args: Any, **kwargs: Any) -> R:
+            # Inside a hook, that one is timed already.
+            outermost = thread.main and not thread.inside
+            if outermost:
+                heartbeat[BEGAN] = clock()
             try:
                 return function(*args, **kwargs)
-            except Exception as error:
+            except (Exception, Overdue) as error:
+                heartbeat[BEGAN] = 0.0
                 self.failed(probe, error)
                 return otherwise
+            finally:
+                if outermost:
+                    heartbeat[BEGAN] = 0.0
 
         return call
+
+    @property
+    def guards(self) -> frozenset[object]:
+        """The code of what ``guarded`` and ``spared`` give: an error raised in it, not below, would reach the program."""
+        codes = (self.guarded("none", print).__code__, self.spared("none", print, None).__code__)
+        return frozenset(codes)
 
     def works(self, probe: str) -> bool:
         return self._failures.get(probe, 0) < FAILURES_UNTIL_OFF

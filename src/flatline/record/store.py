@@ -54,7 +54,9 @@ class Writer:
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
             # isolation_level None: each flush is one explicit statement, committed at once.
-            connection = sqlite3.connect(self._path, timeout=LOCK_SECONDS, isolation_level=None, check_same_thread=False)
+            connection = sqlite3.connect(
+                self._path, timeout=LOCK_SECONDS, isolation_level=None, check_same_thread=False
+            )
             connection.execute(f"PRAGMA journal_mode={self._mode}")
             # Without fsync a killed process loses nothing; only a power cut could, and never consistency under WAL.
             connection.execute(f"PRAGMA synchronous={'OFF' if self._mode == 'DELETE' else 'NORMAL'}")
