@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from flatline.observe import events as e
 from flatline.record.rows import decode, ends, readable, rows_after, rows_one_by_one
+from flatline.record.secrets import Secrets
 from flatline.record.sound import known_series, sound
 from flatline.record.store import StoreError
 
@@ -120,7 +121,10 @@ class Recording:
     @cached_property
     def run(self) -> e.RunStarted:
         started = self.all(e.RunStarted)
-        return started[-1] if started else e.RunStarted([], "", {}, 0.0)
+        if not started:
+            return e.RunStarted([], "", {}, 0.0)
+        # Older versions kept arguments as they were given.
+        return msgspec.structs.replace(started[-1], argv=Secrets().arguments(started[-1].argv))
 
     @cached_property
     def ended(self) -> e.RunEnded | None:

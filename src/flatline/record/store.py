@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from flatline.observe.events import Event, ProbeFailed
+from flatline.record.secrets import Secrets
 
 FORMAT = 1
 # How long a write waits for another process that has locked the store.
@@ -35,6 +36,7 @@ class Writer:
     def __init__(self, path: str) -> None:
         self._path = path
         self._owner = os.getpid()
+        self._secrets = Secrets(os.environ)
         self._encoder = msgspec.msgpack.Encoder()
         # WAL needs shared memory between processes, which network filesystems lack.
         self._mode = "DELETE" if on_network_filesystem(path) else "WAL"
@@ -66,12 +68,19 @@ class Writer:
     def write(self, records: list[Event]) -> None:
         if os.getpid() != self._owner:
             return
+        records = [self._without_secrets(record) for record in records]
         try:
             blob = self._encoder.encode(records)
         except Exception:
             blob = self._encoder.encode([part for record in records for part in self._one_by_one(record)])
         with self._lock:
             self._open().execute("INSERT INTO flush (records) VALUES (?)", (blob,))
+
+    def _without_secrets(self, record: Event) -> Event:
+        try:
+            return self._secrets.record(record)
+        except Exception as error:
+            return ProbeFailed("store", f"a record {type(record).__name__} was left out: {error}"[:500])
 
     def _one_by_one(self, record: Event) -> list[Any]:
         """A record as it can be written; one that cannot, gives way to a record that says so."""
