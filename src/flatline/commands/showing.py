@@ -117,6 +117,19 @@ def require_folder(option: str, path: str | None) -> Path | None:
     return absolute
 
 
+def path_of(name: str, folder: str) -> Path:
+    """The store that is named: what is written like a path is one, there or not; else the start of a run's name.
+
+    Raises:
+        click.UsageError: no run of the folder is called so, or several are.
+    """
+    if name.endswith(".sqlite") or Path(name).name != name:
+        return Path(name)
+    from flatline.commands.runs import find
+
+    return find(name, folder)
+
+
 def newest_store(folder: str) -> str:
     """The path of the newest record in a runs folder.
 
