@@ -162,7 +162,8 @@ def diagnose(recording: Recording, proof: Proof | None = None) -> Verdict:
 
     ``proof`` is what experiments on this run have shown: a confirmed cause is proven, a refuted one is ruled out.
     """
-    symptoms = find_all(recording)
+    failures = [f"{f.probe}: {f.message}" for f in recording.all(ProbeFailed)]
+    symptoms = find_all(recording, failures)
     if recording.stopped is not None:
         symptoms = [s for s in symptoms if s.name in BEFORE_TRAINING]
     case = Case(recording, symptoms)
@@ -170,7 +171,6 @@ def diagnose(recording: Recording, proof: Proof | None = None) -> Verdict:
     ruled_out: list[RuledOutItem] = []
     expected: list[ExpectedItem] = []
     untested: list[UntestedItem] = []
-    failures = [f"{f.probe}: {f.message}" for f in recording.all(ProbeFailed)]
     known = catalogue()
     titles = {name: cause.title for name, cause in known.items()}
     limits = {name: cause.before_training if case.preflight else Level.PROVEN for name, cause in known.items()}
