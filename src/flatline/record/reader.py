@@ -39,7 +39,7 @@ class Line:
 
 @dataclass
 class Curve:
-    """One series of numbers, in order: what was optimised, or what a criterion gave.
+    """One series of numbers, in order: what was optimised, what a criterion gave, or what a log says (``logged``).
 
     ``ticks``, ``steps``, ``sizes`` are int64, ``values`` float64, all of the same length.
     """
@@ -56,6 +56,16 @@ class Curve:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    @property
+    def called(self) -> str:
+        """What a person calls it: of a log, by its name there, for it may not be what was optimised."""
+        return f"the logged {self.name}" if self.kind == "logged" else "the optimised loss"
+
+    @property
+    def counted(self) -> str:
+        """What its values are counted in: a log has entries, not one for each step."""
+        return "entries" if self.kind == "logged" else "steps"
 
 
 @dataclass
@@ -175,8 +185,8 @@ class Recording:
 
     @cached_property
     def optimised(self) -> list[Curve]:
-        """What ``backward`` ran on, a curve for each line that calls it, the longest first."""
-        return sorted((c for c in self.curves if c.kind == "optimised"), key=len, reverse=True)
+        """What ``backward`` ran on, a curve for each line that calls it, the longest first; of a log, its losses."""
+        return sorted((c for c in self.curves if c.kind in ("optimised", "logged")), key=len, reverse=True)
 
     @cached_property
     def criteria(self) -> list[Curve]:
