@@ -274,7 +274,10 @@ class ModelSeen(Record):
 
 
 class ParameterSeen(Record):
-    """``owner`` is the module class holding it; ``place`` where that module was built."""
+    """``owner`` is the module class holding it; ``place`` where that module was built.
+
+    ``sharded``: a DTensor, of which this process holds a part; what is measured of it is of that part.
+    """
 
     number: int
     name: str
@@ -284,6 +287,7 @@ class ParameterSeen(Record):
     owner: str
     place: int | None
     registered: bool = True
+    sharded: bool = False
 
 
 class Forward(Record):
