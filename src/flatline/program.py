@@ -119,6 +119,8 @@ class Recorder:
             argv, os.getcwd(), versions, time.time(), rank, process=self._process, host=machine()
         )
         self._started.check = preflight is not None
+        world = os.environ.get("WORLD_SIZE", "")
+        self._started.world = int(world) if "RANK" in os.environ and world.isdecimal() else 0
         self._preflight = preflight
         before = sys.orig_argv[: len(sys.orig_argv) - len(argv)]
         self._started.module = before[-1:] == ["-m"]

@@ -34,7 +34,7 @@ def diagnosed(store: Path) -> Diagnosed | None:
     try:
         recording = read(store)
         verdict = diagnose(recording, kept(store))
-        if state_of(recording.run, recording.ended) == "killed":
+        if verdict.run.ended is None and state_of(recording.run, recording.ended) == "killed":
             verdict.run.ended = "killed"
             told = "The end of the program is not on record: it was killed, or it crashed."
             verdict.summary = f"{verdict.summary.removesuffix('.')}. {told}"

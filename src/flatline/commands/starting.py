@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
 import click
 
 from flatline.commands.showing import Diagnosed
-from flatline.launcher import end_like, launch, new_store, own_rank, wait_for_ranks
+from flatline.launcher import end_like, launch, new_store, own_rank, wait_for_ranks, write_exit
 
 STRICT_STATUS = 10
 # Options of flatline come before the program; everything after it is the program's.
@@ -27,6 +28,10 @@ def launched(
     """Runs a program to its end, watched: its status, and its store as one file."""
     store = new_store(folder).absolute()
     status = launch("module" if module else "script", program, arguments, store, not quiet, settings)
+    if own_rank() is not None:
+        # torchrun sends SIGTERM to all ranks when one fails, and SIGKILL half a minute later: time for a verdict.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        write_exit(store, status)
     settle_all(store)
     return status, store
 

@@ -16,6 +16,7 @@ from flatline.observe import measure
 from flatline.observe.events import LearningRate, OptimizerSeen, ParameterFacts, StepCount, Update
 from flatline.observe.patching import Patches, unseen
 from flatline.observe.probes.built import builder_frame
+from flatline.observe.probes.replicas import Replicas
 from flatline.observe.registry import Registry
 from flatline.observe.session import Session
 from flatline.observe.sharding import local
@@ -32,6 +33,7 @@ class OptimizerProbe:
         self._session = session
         self._registry = registry
         self._after_step = after_step
+        self._replicas = Replicas(session, registry)
         self._handles: list[Any] = []
         self._rates: dict[int, tuple[list[float], list[float]]] = {}
         self._steps: dict[int, int] = {}
@@ -108,6 +110,7 @@ class OptimizerProbe:
             session = self._session
             session.emit(LearningRate(session.now(), session.step, number, rates, momenta))
         if self._session.sampled:
+            self._replicas.look(number, optimizer)
             self._kept[number] = [
                 (parameter, part(local(parameter).detach()).clone())
                 for group in optimizer.param_groups
