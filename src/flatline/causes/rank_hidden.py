@@ -64,8 +64,8 @@ class RankHidden(Cause):
                 ),
                 Evidence("mean loss of the other ranks in their last steps", ", ".join(_last(r) for r in fine[:4])),
             ],
-            f"Look at the rows that rank {numbers} is given: {case.recording.run.rank == one.run.rank and 'this' or 'its'} "
-            "record says why they teach nothing. Print the least and greatest loss of the ranks beside the mean.",
+            f"Look at the rows that rank {numbers} is given. Print the least and greatest loss of the ranks beside the "
+            "mean.",
         )
 
 
