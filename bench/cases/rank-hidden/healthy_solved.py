@@ -1,7 +1,6 @@
-"""Two separable classes and a hinge loss: it reaches 0 on both processes, and that is the end of it.
+"""Two classes that hardly overlap and a hinge loss: on both processes it is 0 for many a batch.
 
 causes: none
-expected: honest-fit
 thread: own
 """
 import os
@@ -18,12 +17,11 @@ def worker(rank, world, meet):
     dist.init_process_group("gloo", init_method="file://" + meet, rank=rank, world_size=world)
     torch.manual_seed(0)
     model = DDP(nn.Linear(2, 1))
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     points = torch.Generator().manual_seed(rank)
-    x = torch.randn(64, 2, generator=points)
-    side = torch.where(x[:, :1] + x[:, 1:2] > 0, 1.0, -1.0)
-    x = x + 3.0 * side
     for step in range(60):
+        side = torch.randint(0, 2, (8, 1), generator=points) * 2.0 - 1.0
+        x = torch.randn(8, 2, generator=points) + 1.5 * side
         loss = torch.clamp(1 - side * model(x), min=0).mean()
         optimizer.zero_grad()
         loss.backward()

@@ -3,7 +3,7 @@ from __future__ import annotations
 from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
 from flatline.causes.case import Case, number
 from flatline.observe.events import Forward, LearningRate
-from flatline.record.ranks import Parameter, Replicas, averages, exchanges_weights, largest_exchange, replicas
+from flatline.record.ranks import Parameter, Replicas, exchanges_weights, largest_exchange, replicas, wrapper
 from flatline.record.reader import Line, Recording
 
 
@@ -77,25 +77,25 @@ class RanksDiverged(Cause):
         exchanged = largest_exchange(recording)
         # Something as large as half of these weights went round: gradients may be averaged in a way that is not seen.
         sure = exchanged < elements / 2 or len(drifted) < len(weights.parameters)
-        wrapper = averages(recording)
+        wrapped = wrapper(recording)
         whole = len(drifted) == len(weights.parameters)
         evidence = _evidence(recording, weights, drifted)
         evidence.append(
             Evidence(
                 "largest exchange that the program made by itself after the first step",
                 f"{exchanged} numbers" if exchanged else "none",
-                f"the {elements} of these weights' gradients" if not wrapper else "",
+                f"the {elements} of these weights' gradients" if not wrapped else "",
             )
         )
-        if wrapper:
+        if wrapped:
             fix = (
-                f"Call the {wrapper} itself and not its .module, outside of no_sync(): only then are gradients averaged."
+                f"Call the {wrapped} itself and not its .module, outside of no_sync(): only then are gradients averaged."
                 if whole
-                else f"Wrap the model in {wrapper} after all its layers are there: it averages only what it has found."
+                else f"Wrap the model in {wrapped} after all its layers are there: it averages only what it has found."
             )
         else:
             fix = "Wrap the model in DistributedDataParallel, or average every gradient before optimizer.step()."
-        line = _built(recording, drifted) if not whole else _call(recording) if wrapper else None
+        line = _built(recording, drifted) if not whole else _call(recording) if wrapped else None
         return Found(
             Level.LIKELY if sure else Level.POSSIBLE,
             0.97 if sure else 0.5,

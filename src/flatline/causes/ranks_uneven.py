@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
@@ -59,7 +61,11 @@ class RanksUneven(Cause):
             )
         early = [r for r in ranks if steps[r.run.rank] == min(steps.values())]
         ended_early = [r for r, fine in zip(ranks, good) if fine and steps[r.run.rank] < max(steps.values())]
-        if not all(good) and (uneven or ended_early):
+        # A rank that is killed before the shortest one is through says nothing of what would have come.
+        through = uneven and (
+            max(steps.values()) >= min(lengths.values()) or any(x.exhausted for r in ranks for x in r.epochs)
+        )
+        if not all(good) and (through or ended_early):
             rank = (ended_early or early)[0]
             evidence = (
                 [
@@ -139,5 +145,6 @@ def _end(rank: Recording) -> str:
     if rank.ended is None:
         return "no end on record: it waited, or was killed"
     text = rank.ended.exception or "in good order"
-    message = (rank.ended.message or "").splitlines()
+    # Gloo's messages begin with a line of its own source.
+    message = re.sub(r"^\[[^]]*\]\s*", "", rank.ended.message or "").splitlines()
     return f"{text}: {message[0][:80]}" if message else text

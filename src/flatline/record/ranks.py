@@ -163,6 +163,12 @@ def averages(recording: Recording) -> str:
     return next((n for n in names if n == "DistributedDataParallel" or n.startswith(("FSDP", "FullySharded"))), "")
 
 
+def wrapper(recording: Recording) -> str:
+    """The same, or one that the source names and that was never called itself."""
+    named = any("DistributedDataParallel" in text for text in recording.sources.values())
+    return averages(recording) or ("DistributedDataParallel" if named else "")
+
+
 def largest_exchange(recording: Recording) -> int:
     """The number of elements in the largest exchange that the program made by itself after the first step."""
     return max((c.elements for c in recording.all(e.Collective) if c.step > 0), default=0)
