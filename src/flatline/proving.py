@@ -98,6 +98,11 @@ def program_of(recording: Recording, argv: Sequence[str] | None = None) -> Progr
             "this run was recorded inside a program or by an older flatline, which does not say how to start it again; "
             "use `flatline prove PROGRAM`, or flatline.prove(train) from inside"
         )
+    if run.world > 1:
+        raise CannotProve(
+            f"this is one of {run.world} processes that torchrun or the like started: a trial is one program, and cannot "
+            "start all of them again. A program that starts its processes by itself (torch.multiprocessing) can be tested"
+        )
     if not os.path.isdir(run.directory):
         raise CannotProve(f"the folder of this run, {run.directory}, is gone")
     if not run.module and not os.path.exists(os.path.join(run.directory, run.argv[0])):

@@ -9,7 +9,14 @@ from pathlib import Path
 import click
 
 from flatline.commands.showing import deliver, diagnosed, page_of, require_folder
-from flatline.commands.starting import PASS_ON, launched, require_program, settle_all, strict_status
+from flatline.commands.starting import (
+    PASS_ON,
+    launched,
+    require_one_process,
+    require_program,
+    settle_all,
+    strict_status,
+)
 from flatline.launcher import end_like
 
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -72,6 +79,7 @@ def prove(
     PROGRAM may be the record of a run (RUN.sqlite): then only the trials are run. A trial changes no file of yours
     and reaches no network. Ctrl-C ends the trials; what is decided until then is shown.
     """
+    require_one_process("flatline prove")
     json_file, page = require_folder("--json", json_path), require_folder("--html", html_path)
     if not module and program.endswith(".sqlite") and Path(program).is_file():
         if arguments:
