@@ -610,3 +610,119 @@ def test_a_formula_in_a_function_is_found_on_the_line_that_calls_it() -> None:
     line = formula.__code__.co_firstlineno + 1
     with changed(Change("targets", {"how": "shape", "line": line, "file": __file__, "shape": [2]})):
         assert formula().item() == 0
+
+
+class Pairs(torch.utils.data.Dataset):  # type: ignore[type-arg]
+    """Row i is the input i with the label i, and a draw is made for each."""
+
+    def __init__(self, count: int, names: bool = False) -> None:
+        self.count, self.names = count, names
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> Any:
+        x, y = torch.tensor([float(index), torch.rand(1).item()]), torch.tensor(index)
+        return {"x": x, "label": y} if self.names else (x, y)
+
+
+def passes(data: Any, count: int = 1, workers: int = 0) -> list[list[tuple[int, int]]]:
+    """Rows and their labels as a shuffling loader gives them."""
+    loader = DataLoader(data, batch_size=3, shuffle=True, num_workers=workers)
+    found = []
+    for _ in range(count):
+        batches = [tuple(b.values()) if isinstance(b, dict) else b for b in loader]
+        found.append([(int(row[0]), int(label)) for x, y in batches for row, label in zip(x, y)])
+    return found
+
+
+def test_labels_slip_by_a_row_behind_a_shuffling_loader() -> None:
+    for data in (Pairs(10), Pairs(10, names=True), torch.utils.data.Subset(Pairs(10), [0, 4, 9])):
+        with changed(Change("labels", {"how": "shift", "by": 1})) as records:
+            (rows,) = passes(data)
+        assert all(label == (row + 1) % 10 for row, label in rows), data
+        assert times(records, "labels") == len(rows)
+    assert all(row == label for row, label in passes(Pairs(10))[0])
+
+
+def test_labels_are_permuted_once_or_in_each_pass() -> None:
+    with changed(Change("labels")):
+        one, other = (dict(rows) for rows in passes(Pairs(12), 2))
+    assert one == other and sorted(one.values()) == list(range(12)) and any(r != label for r, label in one.items())
+    with changed(Change("labels", {"how": "renew"})):
+        one, other = (dict(rows) for rows in passes(Pairs(12), 2))
+    assert one != other and sorted(other.values()) == list(range(12))
+
+
+def test_labels_leave_what_they_do_not_know_and_the_draws_of_a_data_set() -> None:
+    torch.manual_seed(0)
+    expected = passes(Pairs(6)), torch.rand(1)
+    torch.manual_seed(0)
+    with changed(Change("labels")):
+        assert [row for row, _ in passes(Pairs(6))[0]] == [row for row, _ in expected[0][0]]
+        assert torch.equal(torch.rand(1), expected[1])
+    three = TensorDataset(torch.arange(6.0)[:, None], torch.arange(6), torch.arange(6))
+    with changed(Change("labels")) as records:
+        assert all(torch.equal(x[:, 0].long(), y) for x, y, _ in DataLoader(three, batch_size=2))
+    assert times(records, "labels") == 0
+
+
+def test_one_batch_comes_again_and_again_where_the_model_trains() -> None:
+    loader = DataLoader(TensorDataset(torch.arange(9.0), torch.arange(9)), batch_size=3, shuffle=True)
+    torch.manual_seed(0)
+    expected = [x for x, _ in loader], torch.rand(1)
+    torch.manual_seed(0)
+    with changed(Change("batch")) as records:
+        given = []
+        for x, _ in loader:
+            given.append(x.clone())
+            x.zero_()
+        assert torch.equal(torch.rand(1), expected[1])
+        again = [x for x, _ in loader]
+        with torch.no_grad():
+            evaluated = torch.cat([x for x, _ in loader])
+    assert all(torch.equal(x, expected[0][0]) for x in given + again)
+    assert sorted(evaluated.tolist()) == list(range(9))
+    assert times(records, "batch") == 5
+
+
+def test_a_term_of_a_loss_is_alone() -> None:
+    def gradients(alone: int) -> list[float]:
+        w = torch.tensor([1.0, 1.0, 1.0], requires_grad=True)
+        with changed(Change("terms", {"alone": alone})) as records:
+            for _ in range(2):
+                w.grad = None
+                loss = w[0] ** 2 + 0.5 * w[1].exp()
+                loss = loss - w[2]
+                loss.backward()  # type: ignore[no-untyped-call]
+        assert times(records, "terms") == 4
+        assert loss.item() == pytest.approx(1 + 0.5 * 2.71828 - 1, abs=1e-4)
+        return w.grad.tolist()  # type: ignore[union-attr, no-any-return]
+
+    assert gradients(0) == [2, 0, 0]
+    assert gradients(1) == [0, pytest.approx(0.5 * 2.71828, abs=1e-4), 0]
+    assert gradients(2) == [0, 0, -1]
+
+
+def test_a_changed_future_is_seen_by_a_model_that_looks_ahead_only() -> None:
+    ids = torch.randint(0, 9, (16, 12), generator=torch.Generator().manual_seed(1))
+
+    class Ahead(nn.Module):
+        def __init__(self, by: int) -> None:
+            super().__init__()
+            self.by = by
+            self.table = nn.Embedding(9, 9)
+
+        def forward(self, ids: torch.Tensor) -> torch.Tensor:
+            return F.one_hot(ids.roll(-self.by, 1), 9).float() * 100 + 0 * self.table(ids)  # type: ignore[no-any-return]
+
+    def losses(model: nn.Module, targets: torch.Tensor) -> list[float]:
+        return [F.cross_entropy(model(ids)[:, :-1].flatten(0, 1), targets.flatten()).item() for _ in range(3)]
+
+    with changed(Change("future", {"after": 1, "shift": 1})) as records:
+        ahead = losses(Ahead(1), ids[:, 1:])
+        # One that knows its answer from the same place goes on as it did.
+        back = losses(Ahead(0), ids[:, :-1])
+    assert times(records, "future") == 5
+    assert ahead[0] == 0 and min(ahead[1:]) > 10
+    assert back == [0, 0, 0]

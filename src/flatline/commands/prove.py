@@ -42,6 +42,11 @@ def size(context: click.Context, option: click.Parameter, value: str | None) -> 
 )
 @click.option("--max-trials", type=click.IntRange(min=2), default=30, show_default=True, help="Runs, with the control.")
 @click.option(
+    "--seeds",
+    type=click.IntRange(min=1),
+    help="Seeds for a proof in which chance may play a part (default: as many as its test needs, within 2 minutes).",
+)
+@click.option(
     "--memory", metavar="SIZE", callback=size, help="Memory for one trial, such as 4GB (default: what is free, shared)."
 )
 @click.option("--on", type=click.Choice(["local", "ray"]), default="local", show_default=True, help="Where trials run.")
@@ -56,6 +61,7 @@ def size(context: click.Context, option: click.Parameter, value: str | None) -> 
 def prove(
     budget: float | None,
     max_trials: int,
+    seeds: int | None,
     memory: int | None,
     on: str,
     module: bool,
@@ -81,7 +87,7 @@ def prove(
         if not module:
             require_program(program)
         status, store = launched(module, program, arguments, folder, quiet)
-    proven = run_experiments(store, on, budget, max_trials, memory, quiet)
+    proven = run_experiments(store, on, budget, max_trials, memory, quiet, seeds)
     found = diagnosed(store)
     deliver(found, store, json_file, page or (None if quiet else page_of(store)), quiet)
     status = strict_status(status, strict, found)
@@ -95,6 +101,7 @@ def run_experiments(
     max_trials: int = 30,
     memory: int | None = None,
     quiet: bool = False,
+    seeds: int | None = None,
 ) -> bool:
     """Makes the experiments on a recorded run. Whether they could be made; if not, the reason is shown."""
     from flatline.experiments.ray_runner import RayUnavailable
@@ -104,7 +111,7 @@ def run_experiments(
 
     try:
         with TrialProgress(quiet=quiet) as audience:
-            prove_run(store, on, budget, max_trials, memory, audience)
+            prove_run(store, on, budget, max_trials, memory, audience, seeds=seeds)
     except (CannotProve, RayUnavailable, StoreError) as error:
         click.echo(f"flatline: no experiments were made: {error}", err=True)
         return False

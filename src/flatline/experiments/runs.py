@@ -21,6 +21,8 @@ from flatline.record.reader import read
 from flatline.record.store import StoreError
 from flatline.symptoms.base import find_all
 
+CONTROL = "does the untouched program show it again?"
+
 
 class Audience(Protocol):
     """Who is told how the trials go."""
@@ -109,6 +111,16 @@ class Runs:
 
     def __getitem__(self, wanted: Wanted) -> Run:
         return self._made[wanted.key]
+
+    @property
+    def left(self) -> int:
+        """How many more runs there may be."""
+        return self._most - len(self._made)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Wall time that is left for them; None for no limit."""
+        return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
 
     def missing(self, wanted: Sequence[Wanted]) -> list[Wanted]:
         """Those that have yet to be made, each once."""
