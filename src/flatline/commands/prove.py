@@ -36,6 +36,14 @@ def size(context: click.Context, option: click.Parameter, value: str | None) -> 
     return int(float(match[1]) * _SIZES[match[2]])
 
 
+def enough(context: click.Context, option: click.Parameter, value: int | None) -> int | None:
+    """A number of seeds from which something can follow."""
+    if value is not None and 1 < value < 6:
+        # Five further ones: flatline.experiments.replication, which is too heavy to import before it is needed.
+        raise click.BadParameter("write 1, or at least 6; with fewer seeds no result could be told from chance")
+    return value
+
+
 @click.command(context_settings=PASS_ON)
 @click.option(
     "--budget", metavar="TIME", callback=seconds, help="Time for all trials, such as 60s or 5m (default: no limit)."
@@ -44,6 +52,7 @@ def size(context: click.Context, option: click.Parameter, value: str | None) -> 
 @click.option(
     "--seeds",
     type=click.IntRange(min=1),
+    callback=enough,
     help="Seeds for a proof in which chance may play a part (default: as many as its test needs, within 2 minutes).",
 )
 @click.option(

@@ -248,7 +248,7 @@ class Prover:
             sorted(names(control.case)) if control.case is not None else [],
             sorted(names(trials[0].case)) if trials[0].case is not None else [],
             self._steps(experiment),
-            seeds=len(trials),
+            seeds=max(1, experiment.seeds),
             seconds=round(sum(run.result.seconds for run in trials), 3),
         )
         if effect is not None:

@@ -49,6 +49,10 @@ def seeds_needed(tests: int) -> int:
     return max(1, math.ceil(math.log2(max(1, tests) / SIGNIFICANT)))
 
 
+# With the program's own.
+FEWEST = 1 + seeds_needed(1)
+
+
 class Replication:
     """One confirmed experiment, to be repeated.
 
@@ -99,7 +103,7 @@ class Replication:
             return
         runs.make([w for seed in seeds for w in self.wanted(seed)])
         made = [(runs[w[0]], [runs[one] for one in w[1:]]) for w in map(self.wanted, seeds)]
-        pairs = [(c, t) for c, t in made if not any(usable(run, original) for run in (c, *t))]
+        pairs = [(c, t) for c, t in made if not any(usable(run, original) for run in (c, t[0]))]
         if not pairs:
             self.item.over_seeds = "No run under another seed could be judged."
             return
@@ -140,9 +144,14 @@ class Seeds:
         seeds: with the program's own; 1 for no more than that; None for as many as the tests need, as far as they take no
             longer than ``PATIENCE`` or, with a limit of time, what is left of it.
         parallel: how many runs there are at a time.
+
+    Raises:
+        ValueError: so few seeds that no result could be significant.
     """
 
     def __init__(self, seeds: int | None, parallel: int) -> None:
+        if seeds is not None and 1 < seeds < FEWEST:
+            raise ValueError(f"seeds: 1, or at least {FEWEST}; with fewer, no result could be told from chance")
         self._seeds, self._parallel = seeds, parallel
 
     def repeat(

@@ -68,14 +68,19 @@ class Run:
     case: Case | None
 
     @property
-    def unmade(self) -> str:
-        """Why its changes did not come about, in words; empty when all of them were made."""
-        if self.case is None:
-            return ""
-        recording = self.case.recording
-        for failed in recording.all(ProbeFailed):
+    def failed(self) -> str:
+        """How one of its changes failed, in words; empty when none did."""
+        for failed in self.case.recording.all(ProbeFailed) if self.case is not None else []:
             if failed.probe.startswith("intervention ") or failed.probe == "install":
                 return f"{failed.probe.removeprefix('intervention ')} failed ({failed.message})"
+        return ""
+
+    @property
+    def unmade(self) -> str:
+        """Why its changes did not come about, in words; empty when all of them were made."""
+        if self.case is None or self.failed:
+            return self.failed
+        recording = self.case.recording
         made = {record.name for record in recording.all(Intervened) if record.times}
         # A seed that the program never sets cannot be moved, and then the run is like the others.
         missing = [c.name for c in self.wanted.changes if c.name not in made and c.name != "seed"]
