@@ -97,7 +97,9 @@ class GanImbalance(Cause):
             asks, change = "is neither network ahead with the real samples in the generator's range?", "inputs"
             made = Change(change, {"how": "fit", "low": bounds[0][0], "high": bounds[0][1]})
         else:
-            return []
+            held = [case.recording.parameters[p].shape for p in d.owned if p in case.recording.parameters]
+            asks, change = "does the discriminator still win at a hundredth of its own learning rate?", "learning-rate"
+            made = Change(change, {"factor": 0.01, "only": sum(math.prod(shape) for shape in held)})
         return [
             Experiment(
                 asks,
@@ -107,7 +109,7 @@ class GanImbalance(Cause):
                     lambda control: isinstance(self.decide(control), Found),
                     lambda control, trial: (
                         adversaries(trial) is not None and not isinstance(self.decide(trial), Found)
-                        if change == "inputs"
+                        if change != "parameters"
                         else _level(trial, d.optimizer) < 0.8 * _level(control, d.optimizer)
                     ),
                     "with that changed alone, the other network keeps up",
