@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from flatline.changes import Change
 from flatline.interventions import Interventions
 from flatline.interventions.base import interventions
-from flatline.observe.events import Event, Intervened, ProbeFailed
+from flatline.observe.events import Event, Intervened, ProbeFailed, Remembered
 from flatline.observe.session import Session
 
 
@@ -726,3 +727,96 @@ def test_a_changed_future_is_seen_by_a_model_that_looks_ahead_only() -> None:
     assert times(records, "future") == 5
     assert ahead[0] == 0 and min(ahead[1:]) > 10
     assert back == [0, 0, 0]
+
+
+def test_end_tokens_of_a_loss_that_is_masked_by_hand() -> None:
+    target = torch.tensor([[1, 0, 0, 0], [2, 1, 0, 0], [0, 0, 0, 0]])
+    scores = torch.zeros(3, 3, 4)
+    scores[0, 0, 1], scores[1, 0, 2] = 20.0, 20.0
+    scores.requires_grad_()
+
+    def loss() -> torch.Tensor:
+        each = F.cross_entropy(scores, target, reduction="none")
+        mask = (target != 0).float()
+        return (each * mask).sum() / mask.sum()
+
+    expected = torch.autograd.grad(loss(), scores)[0]
+    with changed(Change("ending", {"token": 0})) as records:
+        watched = loss()
+    assert times(records, "ending") == 1
+    assert watched.item() < 1e-6 < math.log(3)
+    assert torch.equal(torch.autograd.grad(watched, scores)[0], expected)
+
+
+def test_samples_change_places_at_every_call() -> None:
+    model = nn.Linear(1, 1)
+    x = torch.arange(20.0)[:, None]
+    with changed(Change("inputs", {"how": "rows"})) as records:
+        with torch.no_grad():
+            one = (model(x) - model.bias) / model.weight
+        other = (model(x.clone()) - model.bias) / model.weight
+    assert times(records, "inputs") == 2
+    assert sorted(one[:, 0].round().tolist()) == x[:, 0].tolist() == sorted(other[:, 0].round().tolist())
+    assert not torch.allclose(one, x, atol=0.1) and not torch.allclose(one, other, atol=0.1)
+
+
+class Counting(torch.utils.data.IterableDataset):  # type: ignore[type-arg]
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(6))
+
+
+def test_a_stream_is_read_by_one_process() -> None:
+    alone = Change("iterators", {"renew": False, "keep_last": False, "one_reader": True})
+    with changed(alone) as records:
+        loader = DataLoader(Counting(), batch_size=3, num_workers=2, prefetch_factor=2, drop_last=True)
+    assert (loader.num_workers, loader.drop_last) == (0, True)
+    assert torch.cat(list(loader)).tolist() == list(range(6))
+    assert times(records, "iterators") == 1
+
+
+def test_memory_knows_rows_of_one_source() -> None:
+    """Near rows, and windows over one series, have one label; what a model knows of them is recorded in nats."""
+    generator = torch.Generator().manual_seed(0)
+    centres = torch.randn(30, 6, generator=generator)
+
+    def near() -> torch.Tensor:
+        return centres + 0.01 * torch.randn(30, 6, generator=generator)
+
+    labels: list[torch.Tensor] = []
+
+    def told(x: torch.Tensor, y: torch.Tensor, gradient: bool, right: torch.Tensor | None = None) -> None:
+        model = nn.Linear(x.shape[1], 2)
+        with torch.set_grad_enabled(gradient):
+            model(x)
+            given = torch.zeros(len(x), 2, requires_grad=gradient)
+            if right is not None:
+                given = F.one_hot(right, 2) * 20.0
+            losses = F.cross_entropy(given, y, reduction="none")
+            labels.append(losses)
+
+    zeros = torch.zeros(30, dtype=torch.long)
+    trained = near()
+    with changed(Change("memory", {"radius": 0.5})) as records:
+        told(trained, zeros, True)
+        # Either all ones are right or none: of 30 random labels, about half.
+        told(near(), zeros, False, zeros)
+        told(near() + 5, zeros, False)
+    known = [r for r in records if isinstance(r, Remembered)]
+    assert [r.sources for r in known] == [30, 60]
+    right = (labels[1] < 1).long()
+    assert 5 < int(right.sum()) < 25
+    with changed(Change("memory", {"radius": 0.5})) as records:
+        told(trained, zeros, True)
+        told(near(), zeros, False, 1 - right)
+    (best,) = (r for r in records if isinstance(r, Remembered))
+    assert best.nats == pytest.approx(30 * math.log(2), abs=1e-3)
+
+    series = torch.randn(40, generator=generator)
+    windows = series.unfold(0, 16, 2)
+    with changed(Change("memory", {"run": 8})) as records:
+        told(windows, torch.zeros(len(windows), dtype=torch.long), True)
+        told(series[1:17][None], torch.zeros(1, dtype=torch.long), False)
+        told(torch.randn(1, 16, generator=generator), torch.zeros(1, dtype=torch.long), False)
+    known = [r for r in records if isinstance(r, Remembered)]
+    # The first evaluated window overlaps with what was trained on and has its source; the other is one of its own.
+    assert [r.sources for r in known] == [1, 2]

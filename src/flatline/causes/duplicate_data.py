@@ -56,7 +56,7 @@ class DuplicateData(Cause):
         Augmented copies are not equal. Rows of few whole numbers may be equal by nature, and are said to be possible.
 
     Experiment
-        Each batch without its copies: the same loss curve.
+        Each batch without its copies: the same loss curve. A stream read without workers: each row comes once.
 
     Fix
         Look at how an index is made into a sample: a modulo of the wrong length, a repeated index, a generator that is

@@ -42,8 +42,8 @@ class EmbeddingCollapse(Cause):
         outputs become alike has targets that hold it; here the loss compares outputs with outputs.
 
     Experiment
-        Each sample paired with another's partner, at random: a loss that measures the pairs cannot fall so, a
-        collapsed one falls as far.
+        Each sample paired with another's partner, at random (or the samples in another order than their identities): a
+        loss that measures the pairs cannot fall so, a collapsed one falls as far.
 
     Fix
         Self-supervision: stop the gradient on one side (detach), add a predictor, or a variance term, or negatives.

@@ -35,7 +35,6 @@ class LearningRate(Intervention):
         stepped: an optimizer whose scheduler is stepped after a ``backward``, but which is not itself, takes its step.
         constant: each group keeps the rate that its optimizer was made with; with schedulers, warm-ups and rates that
             the program writes itself out of force.
-        only: of several optimizers, those that hold so many numbers; 0 for all.
     """
 
     name = "learning-rate"
@@ -48,9 +47,7 @@ class LearningRate(Intervention):
         constant: bool = False,
         stepped: bool = False,
         written: float | None = None,
-        only: int = 0,
     ) -> None:
-        self._only = only
         self._written = written
         self._stepped, self._owed = stepped, False
         self._factor, self._value, self._momentum, self._constant = factor, value, momentum, constant
@@ -95,10 +92,8 @@ class LearningRate(Intervention):
 
         return unseen(step, original)
 
-    def _step(self, optimizer: torch.optim.Optimizer) -> Callable[[], None] | None:
+    def _step(self, optimizer: torch.optim.Optimizer) -> Callable[[], None]:
         self._owed = False
-        if self._only and self._only != sum(p.numel() for group in optimizer.param_groups for p in group["params"]):
-            return None
         kept = [dict(group) for group in optimizer.param_groups]
         first = self._made.get(optimizer, [])
         for index, group in enumerate(optimizer.param_groups):
@@ -123,7 +118,7 @@ class LearningRate(Intervention):
 
     def _backward(self, loss: torch.Tensor) -> torch.Tensor | None:
         self._owed = True
-        if len(self._made) or self._factor == 1.0 or self._only:
+        if len(self._made) or self._factor == 1.0:
             return None
         self._points.acted(self.name)
         return loss if not loss.requires_grad else _Scaled.apply(loss, self._factor)  # type: ignore[no-untyped-call]
