@@ -197,7 +197,7 @@ def main() -> int:
             if results is not None:
                 results.add(one)
             print(f"{len(tested)}/{len(chosen)} {one.describe()}", file=sys.stderr, flush=True)
-    text = summed_up(tested, len(chosen)) + f"\n\n{time.perf_counter() - began:.0f} s"
+    text = summed_up(tested) + f"\n\n{time.perf_counter() - began:.0f} s"
     print(text)
     if options.write:
         options.write.write_text(
@@ -206,12 +206,10 @@ def main() -> int:
     return 1 if any(t.wrong for t in tested) else 0
 
 
-def summed_up(tested: list[Tested], chosen: int) -> str:
+def summed_up(tested: list[Tested]) -> str:
     odd = [t for t in tested if t.wrong or t.lost or (not t.case.healthy and not t.right)]
     whole = len(cases([]))
-    title = (
-        f"all {whole} programs" if len(tested) == whole else f"{len(tested)} of {chosen} chosen programs, of {whole}"
-    )
+    title = f"all {whole} programs" if len(tested) == whole else f"{len(tested)} of {whole} programs"
     parts = [
         table(tested, title),
         table([t for t in tested if t.case.held_out], "hold-out by hash of the name"),

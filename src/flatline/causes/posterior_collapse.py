@@ -43,7 +43,8 @@ class PosteriorCollapse(Cause):
 
     Experiment
         The divergence without weight: dimensions of the code become active. Or the code drowned in noise: the loss ends
-        the same, so the decoder ignores it.
+        the same, so the decoder ignores it. Or either of the first two terms of the loss alone: with one of them the code
+        fills.
 
     Fix
         Sum the reconstruction over the numbers of a sample as the divergence is summed; raise the weight of the
