@@ -46,7 +46,7 @@ def report(
     """
     json_file, sarif_file = require_folder("--json", json_path), require_folder("--sarif", sarif_path)
     page = require_folder("--html", html_path)
-    found = diagnosed(_path(store, folder) if store is not None else Path(newest_store(folder)))
+    found = diagnosed(store_path(store, folder) if store is not None else Path(newest_store(folder)))
     if found is None:
         sys.exit(1)
     page = page or page_of(found.store)
@@ -71,7 +71,7 @@ def report(
     sys.exit(0 if complete else 1)
 
 
-def _path(name: str, folder: str) -> Path:
+def store_path(name: str, folder: str) -> Path:
     """What is written like a path is one, there or not; anything else is named as for ``flatline runs show``."""
     if name.endswith(".sqlite") or Path(name).name != name:
         return Path(name)
