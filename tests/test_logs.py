@@ -360,7 +360,11 @@ def test_the_command_shows_the_cause_and_what_to_do_next(tmp_path: Path) -> None
     assert status == 10
     assert "one-class-softmax" in output and "flatline run PROGRAM" in output
     assert not from_json(file.read_bytes()).healthy
-    assert "one-class-softmax" in page.read_text(encoding="utf-8")
+    shown = page.read_text(encoding="utf-8")
+    assert "one-class-softmax" in shown and "% of the reports" in shown and "The loss as it was logged" in shown
+    # What is said of a run that was watched is not said of a log.
+    for untrue in ("% sure", "<code>backward</code>", "watching added", "How to reproduce"):
+        assert untrue not in shown
     assert run("--strict", str(LOGS / "keras" / "healthy_classes.csv"))[0] == 0
 
 
