@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from flatline.commands.showing import diagnosed, newest_store
+from flatline.commands.showing import diagnosed, newest_store, path_of
 
 TARGETS = ("tensorboard", "wandb", "mlflow")
 
@@ -30,11 +30,10 @@ def export(target: str, into: str | None, folder: str, store: str | None) -> Non
     """
     from importlib import import_module
 
-    from flatline.commands.report import store_path
     from flatline.export.content import content
 
     writer = import_module(f"flatline.export.{target}")
-    found = diagnosed(store_path(store, folder) if store is not None else Path(newest_store(folder)))
+    found = diagnosed(path_of(store, folder) if store is not None else Path(newest_store(folder)))
     if found is None:
         sys.exit(1)
     try:
