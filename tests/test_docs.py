@@ -138,7 +138,7 @@ def test_outputs_in_pages_are_of_programs_that_exist(name: str) -> None:
 
 
 def test_a_page_is_refreshed_from_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(generate, "output", lambda program: (f"ran {program}\n", "{}\n"))
+    monkeypatch.setattr(generate, "output", lambda program, why=False: (f"ran {program}\n", "{}\n"))
     page = tmp_path / "page.md"
     page.write_text("a\n<!-- run x.py -->\n```\nold\n```\nb\n<!-- verdict y.py -->\n```json\nold\n```\nc\n")
     generate.refresh(page)
