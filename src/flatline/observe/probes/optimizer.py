@@ -45,7 +45,9 @@ class OptimizerProbe:
         self._created = session.guarded("optimizer", self._observe_created)
         self._pre = session.guarded("optimizer", self._observe_before)
         self._post = session.guarded("optimizer", self._observe_after)
-        session.before_flush.append(self._counts)
+        self._told: dict[int, tuple[int, int]] = {}
+        self._clear = session.spared("optimizer", self._observe_clear, None)
+        session.before_flush.append(session.spared("optimizer", self._counts, None))
 
     def install(self, patches: Patches) -> None:
         self._handles = [
@@ -64,14 +66,11 @@ class OptimizerProbe:
         patches.replace(torch.optim.Optimizer, "__init__", make)
 
         def make_clear(original: Callable[..., None]) -> Callable[..., None]:
-            clears, cleared, optimizers = self._clears, self._cleared, self._registry.optimizers
+            clear = self._clear
 
             def zero_grad(self: Any, *args: Any, **kwargs: Any) -> None:
                 original(self, *args, **kwargs)
-                number = optimizers.get(self)
-                if number is not None:
-                    clears[number] = clears.get(number, 0) + 1
-                    cleared.add(number)
+                clear(self)
 
             return unseen(zero_grad, original)
 
@@ -100,6 +99,12 @@ class OptimizerProbe:
             place = session.locator.number(frame) if frame is not None else None
             session.emit(OptimizerSeen(number, type(optimizer).__name__, place, options, parameters, session.now()))
         return number
+
+    def _observe_clear(self, optimizer: torch.optim.Optimizer) -> None:
+        number = self._registry.optimizers.get(optimizer)
+        if number is not None:
+            self._clears[number] = self._clears.get(number, 0) + 1
+            self._cleared.add(number)
 
     def _observe_before(self, optimizer: torch.optim.Optimizer) -> None:
         number = self.announce(optimizer, None)
@@ -152,9 +157,11 @@ class OptimizerProbe:
     def _counts(self, force: bool) -> None:
         session = self._session
         for number, steps in self._steps.items():
-            session.emit(
-                StepCount(session.tick, session.step, number, steps, self._clears.get(number, 0), session.backwards)
-            )
+            clears = self._clears.get(number, 0)
+            # A program may go through thousands of optimizers: only those that moved are told of.
+            if self._told.get(number) != (steps, clears):
+                self._told[number] = (steps, clears)
+                session.emit(StepCount(session.tick, session.step, number, steps, clears, session.backwards))
 
 
 def parameter_facts(registry: Registry, parameter: torch.Tensor, before: torch.Tensor) -> ParameterFacts:
