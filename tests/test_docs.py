@@ -91,8 +91,12 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
         if page in reached or not page.exists():
             continue
         reached.add(page)
-        for target in re.findall(r"\]\(([^)\s]+\.md)\)", page.read_text(encoding="utf-8")):
+        text = page.read_text(encoding="utf-8")
+        for target in re.findall(r"\]\(([^)\s]+\.md)\)", text):
             waiting.append((page.parent / target).resolve())
+        for tree in re.findall(r"^```\{toctree\}\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+            for name in re.findall(r"^[\w/*-]+$", tree, re.MULTILINE):
+                waiting += page.parent.glob(f"{name}.md")
     docs = set((ROOT / "docs").rglob("*.md"))
     assert docs <= reached
 
