@@ -34,7 +34,7 @@ def diagnosed(store: Path) -> Diagnosed | None:
     try:
         recording = read(store)
         verdict = diagnose(recording, kept(store))
-        if state_of(recording.run, recording.ended) == "killed":
+        if verdict.run.ended is None and state_of(recording.run, recording.ended) == "killed":
             verdict.run.ended = "killed"
             given_up = any(failure.startswith("store:") for failure in verdict.probe_failures)
             why = "its record could not be written" if given_up else "it was killed, or it crashed"
@@ -121,6 +121,19 @@ def require_folder(option: str, path: str | None) -> Path | None:
     if not absolute.parent.is_dir():
         raise click.UsageError(f"{option} {path}: there is no folder {absolute.parent}")
     return absolute
+
+
+def path_of(name: str, folder: str) -> Path:
+    """The store that is named: what is written like a path is one, there or not; else the start of a run's name.
+
+    Raises:
+        click.UsageError: no run of the folder is called so, or several are.
+    """
+    if name.endswith(".sqlite") or Path(name).name != name:
+        return Path(name)
+    from flatline.commands.runs import find
+
+    return find(name, folder)
 
 
 def newest_store(folder: str) -> str:

@@ -53,6 +53,9 @@ class ExperimentItem(msgspec.Struct):
     trial_runs: int = 0
     p_value: float | None = None
     seconds: float = 0.0
+    held: int = 0
+    pairs: int = 0
+    over_seeds: str = ""
 
 
 class TrialItem(msgspec.Struct):
