@@ -41,7 +41,11 @@ losses, optimizers = hashlib.sha256(), []
 # Not in the process that starts the program, and not in children of the program.
 if "BITS" in os.environ and sys.orig_argv[1:3] != ["-m", "flatline"]:
     target = os.environ.pop("BITS")
+    import numpy
     import torch
+    # Two plain runs differ where these are seeded by the system.
+    random.seed(0)
+    numpy.random.seed(0)
     backward, make = torch.Tensor.backward, torch.optim.Optimizer.__init__
     def told(self, *args, **kwargs):
         if self.numel() == 1:
