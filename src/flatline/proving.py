@@ -83,7 +83,7 @@ def duration(recording: Recording) -> float:
     return max((cost.total for cost in recording.all(Cost)), default=0.0)
 
 
-def program_of(recording: Recording) -> Program:
+def program_of(recording: Recording, command: str = "prove") -> Program:
     """The program that was recorded, to be started again.
 
     Raises:
@@ -93,7 +93,8 @@ def program_of(recording: Recording) -> Program:
     if not run.argv or not run.python:
         raise CannotProve(
             "this run was recorded inside a program or by an older flatline, which does not say how to start it again; "
-            "use `flatline prove PROGRAM`, or flatline.prove(train) from inside"
+            f"use `flatline {command} PROGRAM`"
+            + (", or flatline.prove(train) from inside" if command == "prove" else "")
         )
     if not os.path.isdir(run.directory):
         raise CannotProve(f"the folder of this run, {run.directory}, is gone")
@@ -102,7 +103,9 @@ def program_of(recording: Recording) -> Program:
     for file, text in recording.sources.items():
         path = Path(run.directory, file)
         if text and path.is_file() and path.read_text(encoding="utf-8", errors="replace") != text:
-            raise CannotProve(f"{file} has changed since this run was recorded; `flatline prove PROGRAM` runs it anew")
+            raise CannotProve(
+                f"{file} has changed since this run was recorded; `flatline {command} PROGRAM` runs it anew"
+            )
     return Program(list(run.python), run.module, list(run.argv))
 
 
