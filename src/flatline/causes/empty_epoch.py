@@ -118,21 +118,21 @@ class EmptyEpoch(Cause):
             set_argument(("DataLoader",), "drop_last", "False", add=False),
             [line],
         )
-        inner = self._inner_loop(case)
-        names = [name for p in case.recording.all(Printed) for name in p.exhausted]
-        for name in dict.fromkeys([*names, inner[1] if inner is not None else ""]):
-            for statement in source.assignments(name) if name else []:
-                place = source.line(statement.lineno)
-                if inner is not None and isinstance(statement, ast.Assign):
-                    text = f"{name} is made anew in each epoch."
-                    body = case.backward_line or inner[0]
-                    made += candidates(text, into_loop(place.line), [body if body.file == line.file else inner[0]])
-                if isinstance(statement, ast.Assign):
-                    made += candidates(
-                        f"{name} holds what it gives, so it can be gone through again.", wrap_assigned("list("), [place]
-                    )
         for begin, statements in _rewinds(source):
             made += candidates("Each pass begins at the beginning.", insert_before(*statements), [source.line(begin)])
+        inner = self._inner_loop(case)
+        names = [name for p in case.recording.all(Printed) for name in p.exhausted]
+        used = [s for name in dict.fromkeys([*names, *([inner[1]] if inner else [])]) for s in source.assignments(name)]
+        once = [s for s in source.nodes() if isinstance(s, ast.Assign) and _is_used_up(s.value)]
+        given = [s for s in used if isinstance(s, ast.Assign) and isinstance(s.value, (ast.Call, ast.GeneratorExp))]
+        if inner is not None:
+            body = case.backward_line or inner[0]
+            for statement in given:
+                text = f"{ast.unparse(statement.targets[0])} is made anew in each epoch."
+                made += candidates(text, into_loop(statement.lineno), [body if body.file == line.file else inner[0]])
+        for statement in [*given, *once]:
+            text = f"{ast.unparse(statement.targets[0])} holds what it gives, so it can be gone through again."
+            made += candidates(text, wrap_assigned("list("), [source.line(statement.lineno)])
         return made
 
     def _empty_loader(self, case: Case, loader: LoaderSeen | None) -> Found:
@@ -203,3 +203,9 @@ def _rewinds(source: SourceFile) -> list[tuple[int, list[str]]]:
         if len(back) == 1 and begun:
             found.append((back[0].lineno, begun))
     return found
+
+
+def _is_used_up(value: ast.expr) -> bool:
+    """Whether an expression gives what can be gone through once: ``zip(…)``, ``map(…)``, a generator."""
+    called = value.func.id if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) else ""
+    return isinstance(value, ast.GeneratorExp) or called in ("zip", "map", "filter", "iter", "enumerate", "reversed")

@@ -150,10 +150,13 @@ class LearningRateZero(Cause):
         ]
         zeros = ("StepLR", "MultiStepLR", "ExponentialLR")
         none = [source.line(c.lineno) for name in zeros for c in source.calls_of(name) if "gamma=0)" in _closed(c)]
+        # In a loop over epochs alone it is where it belongs.
         scheduled = [
             source.line(c.lineno)
             for c in source.calls_of("step")
-            if isinstance(c.func, ast.Attribute) and "sched" in ast.unparse(c.func).lower()
+            if isinstance(c.func, ast.Attribute)
+            and "sched" in ast.unparse(c.func).lower()
+            and (len(source.loops_around(c.lineno)) > 1 or source.function_around(c.lineno) is not None)
         ]
         return [
             *candidates("The rate is not rounded.", drop_call("round"), list(rounded)),

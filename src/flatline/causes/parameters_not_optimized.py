@@ -6,7 +6,7 @@ from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, L
 from flatline.causes.case import Case
 from flatline.causes.judging import clearly_lower, contrast, last
 from flatline.causes.learning_rate_zero import only_calls
-from flatline.causes.places import callees, candidates, optimizers, receivers
+from flatline.causes.places import candidates, models, optimizers, receivers
 from flatline.changes import Change
 from flatline.fixes.patch import Patch
 from flatline.observe.events import Forward, LossScale, ParametersWritten
@@ -126,6 +126,7 @@ class ParametersNotOptimized(Cause):
         from flatline.fixes.insert_statement import insert_after
         from flatline.fixes.move_statement import behind
         from flatline.fixes.replace_expression import replace_expression
+        from flatline.fixes.set_argument import set_argument
 
         line = found.line
         if line is None:
@@ -144,6 +145,13 @@ class ParametersNotOptimized(Cause):
         made: list[Patch] = []
         listed = "nn.ModuleList()" if "nn." in "".join(case.recording.sources.values()) else "torch.nn.ModuleList()"
         made += candidates("The list registers its layers with the model.", replace_expression("[]", listed), [line])
+        selected = _selected(source, line)
+        if selected is not None:
+            text = "The optimizer holds every weight that is to be trained."
+            name, model, listed_there = selected
+            every = f"p for p in {model}.parameters() if p.requires_grad"
+            every = f"[{every}]" if listed_there else every
+            made += candidates(text, set_argument((name,), "params", every, 0, add=False), [line])
         for held in receivers(source, "parameters"):
             if f"{held}.parameters()" not in line.source:
                 continue
@@ -259,4 +267,21 @@ def _models(source: SourceFile, case: Case) -> list[str]:
     """What is called where the loss is computed, as source."""
     main = case.main_call
     line = case.call_line(main) if main is not None else None
-    return callees(source, line.line) if line is not None and line.file == source.file else []
+    return models(source, line.line) if line is not None and line.file == source.file else []
+
+
+def _selected(source: SourceFile, line: Line) -> tuple[str, str, bool] | None:
+    """Of an optimizer that is given a selection of a model's weights: its class, the model, and whether it is a list."""
+    for node in source.nodes():
+        if not (isinstance(node, ast.Call) and node.lineno <= line.line <= (node.end_lineno or node.lineno)):
+            continue
+        if node.args and isinstance(node.args[0], (ast.GeneratorExp, ast.ListComp)):
+            over = node.args[0].generators[0]
+            named = over.iter.func if isinstance(over.iter, ast.Call) else None
+            if over.ifs and isinstance(named, ast.Attribute) and named.attr in ("named_parameters", "parameters"):
+                return (
+                    ast.unparse(node.func).rsplit(".", 1)[-1],
+                    ast.unparse(named.value),
+                    isinstance(node.args[0], ast.ListComp),
+                )
+    return None

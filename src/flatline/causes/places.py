@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 from typing import TYPE_CHECKING
 
 from flatline.causes.case import Case
@@ -65,14 +66,26 @@ def _is_optimizer(call: ast.Call) -> bool:
     return ("optim." in name and last[:1].isupper()) or last in ("SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "LBFGS")
 
 
-def callees(source: SourceFile, line: int) -> list[str]:
-    """The names that are called on a line with arguments, as source, the innermost last: models are among them."""
+def models(source: SourceFile, line: int) -> list[str]:
+    """The names that may be models among those that are called on a line, as source, the innermost call first.
+
+    What is imported, built in or a function of the file is none.
+    """
+    functions = {node.name for node in source.nodes() if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
     found = []
     for node in source.nodes():
         if isinstance(node, ast.Call) and node.lineno <= line <= (node.end_lineno or node.lineno) and node.args:
-            if isinstance(node.func, (ast.Name, ast.Attribute)):
+            root: ast.expr = node.func
+            while isinstance(root, ast.Attribute):
+                root = root.value
+            if isinstance(root, ast.Name) and root.id not in {*functions, *dir(builtins), *_imported(source)}:
                 found.append(ast.unparse(node.func))
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(reversed(found)))
+
+
+def _imported(source: SourceFile) -> set[str]:
+    imports = [node for node in source.nodes() if isinstance(node, (ast.Import, ast.ImportFrom))]
+    return {(alias.asname or alias.name).split(".")[0] for node in imports for alias in node.names}
 
 
 def written_rate(case: Case, line: Line) -> float | None:

@@ -137,20 +137,20 @@ class ReportingBug(Cause):
         for name in dict.fromkeys(ast.unparse(n.target) for n in kept):
             if "/" in line.source and name not in line.source:
                 made += candidates("The sum over the epoch is divided.", with_dividend(name), [line])
-        if "/" in line.source and not made:
+        back = case.backward_line
+        loops = source.loops_around(back.line) if back is not None and back.file == line.file else []
+        over = loops[-1].iter if loops and isinstance(loops[-1], ast.For) else None
+        shown = case.recording.line(case.printed[0].printed.place) if case.printed else line
+        for name in _printed_names(source, shown) if loops else []:
+            begun = [s for s in source.assignments(name) if isinstance(s, ast.Assign) and _is_zero(s.value)]
+            inside = [s for s in begun if loops[-1].lineno < s.lineno <= (loops[-1].end_lineno or 0)]
+            made += candidates("The sum begins once an epoch.", before_loop, [source.line(s.lineno) for s in inside])
+            added = any(ast.unparse(n.target) == name for n in kept)
+            if begun and not added and isinstance(over, (ast.Name, ast.Attribute)):
+                mean = f"{name} += {_loss_name(case)}.item() / len({ast.unparse(over)})"
+                made += candidates("The losses are added up, to their mean.", insert_after(mean), [back])
+        if "/" in line.source:
             made += candidates("The mean is not divided again.", without_divisor, [line])
-        for name in _printed_names(
-            source, case.recording.line(case.printed[0].printed.place) if case.printed else line
-        ):
-            for reset in source.assignments(name):
-                if isinstance(reset, ast.Assign) and isinstance(reset.value, ast.Constant):
-                    begun = source.line(reset.lineno)
-                    made += candidates("The sum begins once an epoch.", before_loop, [begun])
-            loops = source.loops_around(case.backward_line.line) if case.backward_line is not None else []
-            over = loops[-1].iter if loops and isinstance(loops[-1], ast.For) else None
-            if isinstance(over, (ast.Name, ast.Attribute)) and not any(ast.unparse(n.target) == name for n in kept):
-                added = f"{name} += {_loss_name(case)}.item() / len({ast.unparse(over)})"
-                made += candidates("The losses are added up, to their mean.", insert_after(added), [case.backward_line])
         return made + candidates("A small number is printed with its digits.", more_digits, [line])
 
     def _differs(self, case: Case, found: Match) -> Found:
@@ -267,3 +267,7 @@ def _loss_name(case: Case) -> str:
     """What backward is called on, as source."""
     line = case.backward_line
     return line.source.partition(".backward")[0].strip() if line is not None else "loss"
+
+
+def _is_zero(value: ast.expr) -> bool:
+    return isinstance(value, ast.Constant) and value.value == 0

@@ -7,7 +7,7 @@ import numpy as np
 from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case, number
 from flatline.causes.judging import clearly_lower, contrast, ends, loss
-from flatline.causes.places import callees, candidates, receivers
+from flatline.causes.places import candidates, models, receivers
 from flatline.changes import Change
 from flatline.fixes.patch import Patch
 from flatline.observe.events import Forward, ModeSlip, ParametersWritten
@@ -107,7 +107,7 @@ class WrongMode(Cause):
         for name in receivers(source, "eval"):
             text = "The model is put into training mode before each pass over the training data."
             made += candidates(text, insert_before(f"{name}.train()", loop=True), [back])
-        for name in callees(source, line.line) if not made else []:
+        for name in models(source, line.line) if not made else []:
             edit = together(
                 (line.line, insert_before_with(f"{name}.eval()")),
                 (back.line, insert_before(f"{name}.train()", loop=True)),

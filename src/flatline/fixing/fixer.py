@@ -119,6 +119,9 @@ class Fixer:
                     self._fixes.append(_shown(item, base, run.case, run.result.seconds))
                     self._texts[file] = text
                     case, base, verdict = run.case, run.case, after
+                    # What had no fix of its own may have gone with it.
+                    still = {c.name for c in after.faults}
+                    self._left = {cause: item for cause, item in self._left.items() if cause in still}
                     break
                 tried.append(TriedItem(patch.text, item.diff, reason))
             else:
