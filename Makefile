@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # The CPU build; a plain `torch` would bring gigabytes of CUDA.
 TORCH ?= torch==2.13.0
 
-.PHONY: demo test lint bench bench-accuracy bench-preflight bench-overhead bench-report bench-live bench-proof screenshots chromium docs clean
+.PHONY: demo test lint bench bench-accuracy bench-preflight bench-overhead bench-report bench-live bench-proof bench-fix transcript screenshots chromium docs clean
 
 $(VENV)/.runtime: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -60,6 +60,12 @@ screenshots: $(VENV)/.tests chromium
 
 bench-proof: $(VENV)/.tests
 	$(BIN)/python bench/proof.py --write docs/proof.md
+
+bench-fix: $(VENV)/.tests
+	$(BIN)/python bench/fix.py --write docs/fix-figures.md
+
+transcript: $(VENV)/.runtime
+	$(BIN)/python docs/transcript.py
 
 docs: $(VENV)/.runtime
 	$(BIN)/python docs/generate.py

@@ -92,7 +92,7 @@ class Fixer:
     def _try(self, runs: Runs) -> None:
         control = Wanted(CONTROL)
         case, verdict = self._original, self._verdict
-        base: Case | None = None
+        base: Run | None = None
         while True:
             open_faults = [c.name for c in verdict.faults if c.name not in self._left]
             if not open_faults:
@@ -108,17 +108,18 @@ class Fixer:
                     if reason or made.case is None:
                         self._left[name] = LeftItem(name, reason)
                         break
-                    base = made.case
+                    base = made
                     # What the run alone showed, the verdict on the control must show as well.
-                    verdict = self._diagnosed(base)
+                    verdict = self._diagnosed(made.case)
                 run = runs[wanted]
                 after = self._diagnosed(run.case) if run.case is not None else None
                 reason = not_cured(name, base, verdict, run, after)
                 item = self._item(name, patch, file, text)
                 if not reason and run.case is not None and after is not None:
-                    self._fixes.append(_shown(item, base, run.case, run.result.seconds))
+                    assert base.case is not None
+                    self._fixes.append(_shown(item, base.case, run.case, run.result.seconds))
                     self._texts[file] = text
-                    case, base, verdict = run.case, run.case, after
+                    case, base, verdict = run.case, run, after
                     # What had no fix of its own may have gone with it.
                     still = {c.name for c in after.faults}
                     self._left = {cause: item for cause, item in self._left.items() if cause in still}

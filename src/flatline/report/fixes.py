@@ -82,17 +82,18 @@ def _left(item: LeftItem, titles: dict[str, str]) -> list[RenderableType]:
     table = Table.grid(padding=(0, 2))
     for tried in item.tried[:_MOST_TRIED]:
         table.add_row(Text("    tried", style="dim"), Text(tried.text), Text(visible(tried.reason), style="dim"))
-    for choice in _choices(item.cause):
-        table.add_row(Text("    choice", style="dim"), Text(choice.what), Text(choice.cost, style="dim"))
+    word, choices = _ways_out(item.cause)
+    for choice in choices:
+        table.add_row(Text(f"    {word}", style="dim"), Text(choice.what), Text(choice.cost, style="dim"))
     return [*parts, table] if table.row_count else parts
 
 
-def _choices(name: str) -> list[Choice]:
+def _ways_out(name: str) -> tuple[str, list[Choice]]:
     """The ways out that the cause names; where it names none, its remedy."""
     cause = catalogue().get(name)
     if cause is None:
-        return []
-    return list(cause.choices) or [Choice(cause.remedy(), "")]
+        return "", []
+    return ("choice", list(cause.choices)) if cause.choices else ("by hand", [Choice(cause.remedy(), "")])
 
 
 def _values(curve: CurveItem | None) -> Floats:
