@@ -55,9 +55,11 @@ def _isolate(plan: dict[str, Any]) -> list[str]:
     view = os.path.join(plan["scratch"], "inside", "view")
     landlock.copy_folder(plan["folder"], view)
     plan["command"] = [_moved(part, plan["folder"], view) for part in plan["command"]]
-    _exchange({_moved(path, plan["folder"], view): text for path, text in plan["files"].items()}, view)
+    files = {_moved(path, plan["folder"], view): text for path, text in plan["files"].items()}
     plan["folder"] = view
     landlock.restrict([os.path.join(plan["scratch"], "inside")])
+    # Not before: the copy holds links to folders of the user's.
+    _exchange(files, view + "/")
     return []
 
 
