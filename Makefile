@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # The CPU build; a plain `torch` would bring gigabytes of CUDA.
 TORCH ?= torch==2.13.0
 
-.PHONY: demo test lint bench bench-accuracy bench-preflight bench-overhead bench-report bench-live bench-proof bench-fix transcript screenshots chromium docs clean
+.PHONY: demo test lint bench bench-accuracy bench-preflight bench-overhead bench-report bench-live bench-proof bench-fix transcript screenshots chromium docs book clean
 
 $(VENV)/.runtime: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -67,8 +67,13 @@ bench-fix: $(VENV)/.tests
 transcript: $(VENV)/.runtime
 	$(BIN)/python docs/transcript.py
 
-docs: $(VENV)/.runtime
+# What the pages hold of the code and of real runs; then the book from the pages.
+docs: $(VENV)/.tests
 	$(BIN)/python docs/generate.py
+
+book: $(VENV)/.tests
+	$(BIN)/python -m sphinx -W --keep-going -q docs build/book
+	@echo "book: $(CURDIR)/build/book/index.html"
 
 clean:
 	rm -rf $(VENV) .flatline demo.verdict.json demo.report.html

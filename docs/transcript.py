@@ -82,7 +82,7 @@ def _run(command: str, folder: str) -> tuple[str, int]:
         text=True,
         check=False,
     )
-    shown = re.sub(r"\d{8}-\d{6}-\d+", "RUN", done.stdout.replace(folder, "~/empty"))
+    shown = re.sub(r"\d{8}-\d{6}-(\d+)", r"20260101-120000-\1", done.stdout.replace(folder, "~/empty"))
     return "\n".join(row.rstrip() for row in shown.splitlines()), done.returncode
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,13 +56,12 @@ def fix(
     store = _store(last, module, program, arguments, folder, quiet)
     if write and not verify:
         raise click.UsageError("--apply writes only what was run; leave out --no-verify, or apply the diff yourself")
-    found = (known_fixes(store) if write else None) or find_fixes(store, verify, quiet)
+    argv = None if program is None or (program.endswith(".sqlite") and not module) else (program, *arguments)
+    found = (known_fixes(store) if write else None) or find_fixes(store, verify, quiet, argv)
     if found is None:
         sys.exit(1)
     if json_file is not None:
-        import msgspec
-
-        json_file.write_bytes(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
+        _write_json(found, json_file, argv or ())
     if diff_file is not None:
         diff_file.write_bytes(found.diff.encode())
     if not quiet:
@@ -87,18 +87,23 @@ def _tell(store: Path, found: Fixes, write: bool) -> None:
 
 def known_fixes(store: Path) -> Fixes | None:
     """The fixes that were found, and run, for this record before, while the files are what they were then."""
-    from flatline.experiments.fixed import kept
+    from flatline.experiments.fixed import kept, restored
 
     found = kept(store)
-    if found is None or not found.verified or not found.fixes:
-        return None
-    same = all(
-        Path(file).is_file() and Path(file).read_bytes() == old.encode() for file, (old, _) in found.texts.items()
-    )
-    return found if same else None
+    return restored(found) if found is not None and found.verified else None
 
 
-def find_fixes(store: Path, verify: bool, quiet: bool) -> Fixes | None:
+def _write_json(found: Fixes, file: Path, argv: Sequence[str]) -> None:
+    """What was found, without the texts of files and without secrets."""
+    import msgspec
+
+    from flatline.experiments.fixed import shareable
+    from flatline.fixing.fixer import hidden
+
+    file.write_bytes(msgspec.json.format(msgspec.json.encode(shareable(found, hidden(argv)))) + b"\n")
+
+
+def find_fixes(store: Path, verify: bool, quiet: bool, argv: Sequence[str] | None = None) -> Fixes | None:
     """Looks for fixes of a recorded run; None when that cannot be done, and then the reason is told."""
     from flatline.fixing.fixer import fix_run
     from flatline.proving import CannotProve
@@ -107,7 +112,7 @@ def find_fixes(store: Path, verify: bool, quiet: bool) -> Fixes | None:
 
     try:
         with TrialProgress(quiet=quiet) as audience:
-            return fix_run(store, verify, audience=audience)
+            return fix_run(store, verify, audience=audience, argv=argv)
     except (CannotProve, StoreError) as error:
         click.echo(f"flatline: no fix was looked for: {error}", err=True)
     except Exception as error:

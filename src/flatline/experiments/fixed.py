@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
+import hashlib
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -51,15 +54,27 @@ class LeftItem(msgspec.Struct):
     tried: list[TriedItem] = []
 
 
+class Rewrite(msgspec.Struct):
+    """How a file is made the fixed one, without its text: the SHA-256 of what it must be, and what rows are exchanged,
+    each as the first, the one after the last, and the new ones; rows end in a newline."""
+
+    sha256: str
+    rows: list[tuple[int, int, str]]
+
+
 class Fixes(msgspec.Struct):
-    """What came of looking for fixes. ``texts`` holds, by full path, each changed file: as it was, and as it is with
-    all fixes; ``diff`` is their difference."""
+    """What came of looking for fixes.
+
+    ``texts`` holds, by full path, each changed file: as it was, and as it is with all fixes; ``diff`` is their
+    difference. The record holds no texts, which may hold secrets, but ``rewrites``.
+    """
 
     fixes: list[FixItem]
     left: list[LeftItem]
     texts: dict[str, tuple[str, str]]
     diff: str
     verified: bool
+    rewrites: dict[str, Rewrite] = {}
 
     @property
     def complete(self) -> bool:
@@ -67,8 +82,65 @@ class Fixes(msgspec.Struct):
         return not self.left
 
 
-def keep(store: str | Path, fixes: Fixes) -> Fixes:
-    """Writes the fixes into the store of the run, in place of earlier ones, and returns them.
+def shareable(fixes: Fixes, hide: Callable[[str], str]) -> Fixes:
+    """The fixes without secrets, for records and files: ``hide`` gives a text without them."""
+    replace = msgspec.structs.replace
+    rewrites = {file: _rewrite(old, new) for file, (old, new) in fixes.texts.items()}
+    return replace(
+        fixes,
+        fixes=[replace(item, diff=hide(item.diff)) for item in fixes.fixes],
+        left=[
+            replace(item, tried=[replace(t, diff=hide(t.diff), reason=hide(t.reason)) for t in item.tried])
+            for item in fixes.left
+        ],
+        texts={},
+        diff=hide(fixes.diff),
+        # A row with a secret in it cannot be written from the record: then the change is run again.
+        rewrites=rewrites if all(hide(row[2]) == row[2] for r in rewrites.values() for row in r.rows) else {},
+    )
+
+
+def restored(fixes: Fixes) -> Fixes | None:
+    """Kept fixes with the texts of the files, from what these are now; None where a file is not what it was.
+
+    >>> import tempfile
+    >>> file = tempfile.NamedTemporaryFile("w+", delete=False)
+    >>> print("a\\nb", file=file, flush=True)
+    >>> found = Fixes([], [], {file.name: ("a\\nb\\n", "a\\nc\\n")}, "", True)
+    >>> again = restored(shareable(found, str))
+    >>> again.texts == found.texts
+    True
+    """
+    texts = {}
+    for file, rewrite in fixes.rewrites.items():
+        try:
+            data = Path(file).read_bytes()
+        except OSError:
+            return None
+        if hashlib.sha256(data).hexdigest() != rewrite.sha256:
+            return None
+        rows = _rows(data.decode())
+        new = list(rows)
+        for start, end, text in reversed(rewrite.rows):
+            new[start:end] = [text]
+        texts[file] = ("".join(rows), "".join(new))
+    return msgspec.structs.replace(fixes, texts=texts) if texts else None
+
+
+def _rewrite(old: str, new: str) -> Rewrite:
+    before, after = _rows(old), _rows(new)
+    changes = difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
+    rows = [(a, b, "".join(after[c:d])) for tag, a, b, c, d in changes if tag != "equal"]
+    return Rewrite(hashlib.sha256(old.encode()).hexdigest(), rows)
+
+
+def _rows(text: str) -> list[str]:
+    parts = text.split("\n")
+    return [f"{part}\n" for part in parts[:-1]] + ([parts[-1]] if parts[-1] else [])
+
+
+def keep(store: str | Path, fixes: Fixes) -> None:
+    """Writes the fixes, as :func:`shareable` gives them, into the store of the run, in place of earlier ones.
 
     Raises:
         StoreError: the store cannot be written.
@@ -80,7 +152,6 @@ def keep(store: str | Path, fixes: Fixes) -> Fixes:
             connection.execute("INSERT INTO fixes VALUES (?)", (msgspec.msgpack.encode(fixes),))
     except sqlite3.Error as error:
         raise StoreError(f"the fixes cannot be kept in {store}: {error}") from error
-    return fixes
 
 
 def kept(store: str | Path) -> Fixes | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -12,7 +12,7 @@ from flatline.causes.base import Cause, Found, catalogue
 from flatline.causes.case import Case
 from flatline.causes.decisions import decide_all
 from flatline.causes.judging import ends
-from flatline.experiments.fixed import Fixes, FixItem, LeftItem, TriedItem, keep
+from flatline.experiments.fixed import Fixes, FixItem, LeftItem, TriedItem, keep, shareable
 from flatline.experiments.judging import names
 from flatline.experiments.proof import curve_item
 from flatline.experiments.proof import kept as kept_proof
@@ -22,8 +22,10 @@ from flatline.experiments.trial import Limits, TrialRequest
 from flatline.fixes.diff import unified
 from flatline.fixes.patch import Patch
 from flatline.fixing.judging import not_cured
+from flatline.observe.events import RunStarted
 from flatline.proving import CannotProve, duration, program_of
 from flatline.record.reader import Recording, read
+from flatline.record.secrets import Secrets
 from flatline.symptoms.base import find_all
 from flatline.verdict import Verdict, diagnose
 
@@ -212,6 +214,7 @@ def fix_run(
     memory: int | None = None,
     audience: Audience | None = None,
     environment: Mapping[str, str] | None = None,
+    argv: Sequence[str] | None = None,
 ) -> Fixes:
     """Looks for fixes of a recorded run, and keeps what was found in its store.
 
@@ -221,13 +224,14 @@ def fix_run(
         memory: bytes that one run may use; None for what is free now, shared among those that run at a time.
         audience: who is told how it goes.
         environment: the variables that the program runs with; None for those of this process.
+        argv: the program and its arguments as they were given, when they are known: the record holds no secrets.
 
     Raises:
         flatline.proving.CannotProve: the run cannot be started again as it was.
         flatline.record.store.StoreError: the store cannot be read.
     """
     recording = read(store)
-    program = program_of(recording, "fix")
+    program = program_of(recording, argv, "fix")
     verdict = diagnose(recording, kept_proof(store))
     if recording.stopped is not None:
         raise CannotProve("this is the record of a check, which ends before training; `flatline fix PROGRAM` trains")
@@ -242,4 +246,13 @@ def fix_run(
             program, recording.run.directory, dict(os.environ if environment is None else environment), limits=limits
         )
         runs = Runs(template, runner, None, MOST_RUNS, audience or Silence())
-    return keep(store, Fixer(recording, verdict, runs, catalogue()).fix())
+    found = Fixer(recording, verdict, runs, catalogue()).fix()
+    keep(store, shareable(found, hidden(program.argv, environment)))
+    return found
+
+
+def hidden(argv: Sequence[str], environment: Mapping[str, str] | None = None) -> Callable[[str], str]:
+    """What takes the secrets of a program out of a text: those of its arguments and of its environment."""
+    secrets = Secrets(os.environ if environment is None else environment)
+    secrets.record(RunStarted(list(argv), "", {}, 0.0))
+    return secrets.text

@@ -21,6 +21,7 @@ from flatline.report.visible import visible
 from flatline.report.words import titles
 
 _MOST_TRIED = 4
+_WIDTH = 24
 
 
 def show(summary: str, fixes: Fixes, how_to_apply: str = "", console: Console | None = None) -> None:
@@ -63,6 +64,11 @@ def _fixed(item: FixItem, titles: dict[str, str]) -> list[RenderableType]:
     head = Text.assemble(word, "  ", (item.cause, "bold"), f"  {titles.get(item.cause, '')}")
     parts: list[RenderableType] = [Text(""), head, Text.assemble("  ", (visible(place), "bold"), f"   {item.text}")]
     table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    # The curves can be compared only when they are there as a whole.
+    table.add_column(no_wrap=True, min_width=_WIDTH)
+    table.add_column(overflow="fold")
+    table.add_column(overflow="fold")
     before, after = _values(item.before), _values(item.after)
     rows = (
         ("before", before, after, item.before_told, item.before_symptoms),
@@ -70,7 +76,7 @@ def _fixed(item: FixItem, titles: dict[str, str]) -> list[RenderableType]:
     )
     for label, values, beside, told, symptoms in rows:
         if len(values):
-            drawn = sparkline(values, 32, beside)
+            drawn = sparkline(values, _WIDTH, beside)
             seen = ", ".join(symptoms) or "no symptom"
             table.add_row(Text(f"    {label}", style="dim"), Text(drawn, style="cyan"), Text(told), Text(seen, "dim"))
     return [*parts, table] if table.row_count else parts

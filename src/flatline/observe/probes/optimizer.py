@@ -16,8 +16,10 @@ from flatline.observe import measure
 from flatline.observe.events import LearningRate, OptimizerSeen, ParameterFacts, StepCount, Update
 from flatline.observe.patching import Patches, unseen
 from flatline.observe.probes.built import builder_frame
+from flatline.observe.probes.replicas import Replicas
 from flatline.observe.registry import Registry
 from flatline.observe.session import Session
+from flatline.observe.sharding import local
 
 MOST_PARAMETERS = 512
 MOST_ELEMENTS_KEPT = 1 << 16
@@ -31,6 +33,7 @@ class OptimizerProbe:
         self._session = session
         self._registry = registry
         self._after_step = after_step
+        self._replicas = Replicas(session, registry)
         self._handles: list[Any] = []
         self._rates: dict[int, tuple[list[float], list[float]]] = {}
         self._steps: dict[int, int] = {}
@@ -42,7 +45,9 @@ class OptimizerProbe:
         self._created = session.guarded("optimizer", self._observe_created)
         self._pre = session.guarded("optimizer", self._observe_before)
         self._post = session.guarded("optimizer", self._observe_after)
-        session.before_flush.append(self._counts)
+        self._told: dict[int, tuple[int, int]] = {}
+        self._clear = session.spared("optimizer", self._observe_clear, None)
+        session.before_flush.append(session.spared("optimizer", self._counts, None))
 
     def install(self, patches: Patches) -> None:
         self._handles = [
@@ -61,14 +66,11 @@ class OptimizerProbe:
         patches.replace(torch.optim.Optimizer, "__init__", make)
 
         def make_clear(original: Callable[..., None]) -> Callable[..., None]:
-            clears, cleared, optimizers = self._clears, self._cleared, self._registry.optimizers
+            clear = self._clear
 
             def zero_grad(self: Any, *args: Any, **kwargs: Any) -> None:
                 original(self, *args, **kwargs)
-                number = optimizers.get(self)
-                if number is not None:
-                    clears[number] = clears.get(number, 0) + 1
-                    cleared.add(number)
+                clear(self)
 
             return unseen(zero_grad, original)
 
@@ -98,6 +100,12 @@ class OptimizerProbe:
             session.emit(OptimizerSeen(number, type(optimizer).__name__, place, options, parameters, session.now()))
         return number
 
+    def _observe_clear(self, optimizer: torch.optim.Optimizer) -> None:
+        number = self._registry.optimizers.get(optimizer)
+        if number is not None:
+            self._clears[number] = self._clears.get(number, 0) + 1
+            self._cleared.add(number)
+
     def _observe_before(self, optimizer: torch.optim.Optimizer) -> None:
         number = self.announce(optimizer, None)
         rates = [float(group.get("lr", NAN)) for group in optimizer.param_groups]
@@ -107,11 +115,14 @@ class OptimizerProbe:
             session = self._session
             session.emit(LearningRate(session.now(), session.step, number, rates, momenta))
         if self._session.sampled:
+            self._replicas.look(number, optimizer)
             self._kept[number] = [
-                (parameter, part(parameter.detach()).clone())
+                (parameter, part(local(parameter).detach()).clone())
                 for group in optimizer.param_groups
                 for parameter in group["params"][:MOST_PARAMETERS]
-                if measure.readable(parameter)
+                if measure.readable(local(parameter))
+                # Of a sharded parameter with few rows, some processes hold nothing.
+                and (local(parameter).numel() or not parameter.numel())
             ]
 
     def _observe_after(self, optimizer: torch.optim.Optimizer) -> None:
@@ -140,23 +151,25 @@ class OptimizerProbe:
             if number is None or number in self._cleared or number not in self._watched:
                 continue
             some = [p for group in optimizer.param_groups for p in group["params"]][:4]
-            if all(p.grad is None or (measure.readable(p.grad) and not bool(p.grad.any())) for p in some):
+            if all(p.grad is None or (measure.readable(local(p.grad)) and not bool(local(p.grad).any())) for p in some):
                 self._cleared.add(number)
 
     def _counts(self, force: bool) -> None:
         session = self._session
         for number, steps in self._steps.items():
-            session.emit(
-                StepCount(session.tick, session.step, number, steps, self._clears.get(number, 0), session.backwards)
-            )
+            clears = self._clears.get(number, 0)
+            # A program may go through thousands of optimizers: only those that moved are told of.
+            if self._told.get(number) != (steps, clears):
+                self._told[number] = (steps, clears)
+                session.emit(StepCount(session.tick, session.step, number, steps, clears, session.backwards))
 
 
 def parameter_facts(registry: Registry, parameter: torch.Tensor, before: torch.Tensor) -> ParameterFacts:
     """What a step did to a parameter, given the ``part`` of it that was copied before."""
     with torch.no_grad():
-        after = part(parameter.detach())
+        after = part(local(parameter).detach())
         change = after - before
-        gradient = parameter.grad
+        gradient = local(parameter.grad) if parameter.grad is not None else None
         has = gradient is not None and measure.readable(gradient)
         size = float(part(gradient).float().norm()) if has and gradient is not None else NAN
         weight, update = float(before.float().norm()), float(change.float().norm())
