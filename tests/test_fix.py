@@ -16,13 +16,14 @@ from click.testing import CliRunner
 from flatline.causes.base import catalogue
 from flatline.causes.learning_rate_too_high import LearningRateTooHigh
 from flatline.cli import main
-from flatline.experiments.fixed import Fixes, FixItem, LeftItem, TriedItem, kept
+from flatline.experiments.fixed import Fixes, FixItem, LeftItem, TriedItem, keep, kept, restored, shareable
 from flatline.experiments.proof import CurveItem
 from flatline.experiments.trial import Status, TrialResult
+from flatline.fixes.diff import unified
 from flatline.fixes.insert_statement import insert_before
 from flatline.fixes.patch import Patch
 from flatline.fixing.applying import CannotApply, apply
-from flatline.fixing.fixer import fix_run
+from flatline.fixing.fixer import fix_run, hidden
 from flatline.fixing.judging import not_cured
 from flatline.proving import CannotProve
 from flatline.report.fixes import as_text
@@ -117,7 +118,7 @@ def test_a_change_that_does_not_cure_is_not_offered(recorded: Path, monkeypatch:
     (left,) = found.left
     useless_reason, breaking_reason = (tried.reason for tried in left.tried)
     assert useless_reason == "the same fault is found again" and "status 3" in breaking_reason
-    assert kept(recorded) == found
+    assert (known := kept(recorded)) is not None and known.left == found.left
 
 
 def test_without_verification_a_change_is_shown_and_never_written(recorded: Path) -> None:
@@ -233,6 +234,25 @@ def test_what_a_link_leads_to_is_changed(tmp_path: Path) -> None:
     os.symlink("real.py", tmp_path / "train.py")
     apply({str(tmp_path / "train.py"): ("1\n", "2\n")})
     assert (tmp_path / "train.py").is_symlink() and (tmp_path / "real.py").read_text() == "2\n"
+
+
+def test_a_record_of_fixes_holds_no_secret_and_still_writes_them(tmp_path: Path) -> None:
+    secret = "sk-proj-" + "a1B2" * 10
+    file, store = tmp_path / "train.py", tmp_path / "run.sqlite"
+    old = f"api_key = '{secret}'\r\nlr = 1.0\r\nend()"
+    file.write_bytes(old.encode())
+    new = old.replace("1.0", "0.1")
+    found = Fixes([], [], {str(file): (old, new)}, unified(old, new, "train.py"), True)
+    assert secret in found.diff
+    keep(store, shareable(found, hidden(["train.py"], {})))
+    assert secret.encode() not in store.read_bytes() and b"lr = 0.1" in store.read_bytes()
+    stored = kept(store)
+    assert stored is not None and (again := restored(stored)) is not None and again.texts == found.texts
+    file.write_bytes(new.encode())
+    assert restored(stored) is None
+    # A changed line that holds one cannot be written from the record.
+    leaking = Fixes([], [], {str(file): (new, new.replace("api", "my_api"))}, "", True)
+    assert restored(shareable(leaking, hidden(["train.py"], {}))) is None
 
 
 # showing -----------------------------------------------------------------------------------------------------------
