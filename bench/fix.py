@@ -112,6 +112,21 @@ def table(results: list[dict[str, Any]]) -> str:
     return "\n".join(rows)
 
 
+def told(results: list[dict[str, Any]]) -> str:
+    """The table, and every faulty program with what came of it."""
+    faulty = [r for r in results if r["causes"]]
+    kinds = {
+        "cured": [r for r in faulty if cured(r)],
+        "tried, and not cured": [r for r in faulty if tried(r) and not cured(r)],
+        "no change of the source to try": [r for r in faulty if not tried(r)],
+    }
+    text = f"{len(results)} programs\n{table(results)}\n"
+    for title, part in kinds.items():
+        text += f"\n{title} ({len(part)}):\n" + "".join(f"  {describe(r)}\n" for r in part)
+    text += f"\n{sum(r['seconds'] for r in results):.0f} s in all\n"
+    return text
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("filters", nargs="*")
@@ -132,16 +147,7 @@ def main() -> int:
             file.flush()
             print(f"{number}/{len(missing)} {describe(result)} ({result['seconds']} s)", file=sys.stderr, flush=True)
     results = [known[case.name] for case in chosen]
-    faulty = [r for r in results if r["causes"]]
-    kinds = {
-        "cured": [r for r in faulty if cured(r)],
-        "tried, and not cured": [r for r in faulty if tried(r) and not cured(r)],
-        "no change of the source to try": [r for r in faulty if not tried(r)],
-    }
-    text = f"{len(results)} programs\n{table(results)}\n"
-    for title, part in kinds.items():
-        text += f"\n{title} ({len(part)}):\n" + "".join(f"  {describe(r)}\n" for r in part)
-    text += f"\n{sum(r['seconds'] for r in results):.0f} s in all\n"
+    text = told(results)
     print(text)
     if options.write:
         options.write.write_text(f"# What fixes do\n\n`make bench-fix` prints this.\n\n```\n{text}```\n")

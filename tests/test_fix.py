@@ -160,7 +160,8 @@ def _case(*symptoms: str) -> Any:
 
 
 def _verdict(*faults: str, healthy: bool = True) -> Any:
-    return SimpleNamespace(faults=[SimpleNamespace(name=name) for name in faults], healthy=healthy and not faults)
+    found = [SimpleNamespace(name=name) for name in faults]
+    return SimpleNamespace(faults=found, healthy=healthy and not faults, expected=[])
 
 
 @pytest.mark.parametrize(
@@ -183,6 +184,13 @@ def test_what_is_no_cure(seen: tuple[str, ...], faults: tuple[str, ...], healthy
     assert not_cured("a", control, _verdict("a", "b"), trial, after) == reason
     trial.result.status = Status.TIMED_OUT
     assert "timed out" in not_cured("a", control, _verdict("a", "b"), trial, after)
+    # A zero that came with the cure is one only while nothing explains it.
+    fitted: Any = SimpleNamespace(case=_case("zero-loss"), unmade="", result=TrialResult(Status.FINISHED))
+    stuck: Any = SimpleNamespace(case=_case(), unmade="", result=TrialResult(Status.FINISHED))
+    assert "zero-loss" in not_cured("a", stuck, _verdict("a"), fitted, _verdict())
+    explained = _verdict()
+    explained.expected = ["honest-fit"]
+    assert not not_cured("a", stuck, _verdict("a"), fitted, explained)
     trial.result.status, trial.result.message = Status.CRASHED, "it ended with status 3"
     assert "status 3" in not_cured("a", control, _verdict("a", "b"), trial, after)
 

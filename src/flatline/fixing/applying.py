@@ -32,10 +32,13 @@ def apply(texts: Mapping[str, tuple[str, str]]) -> list[tuple[Path, Path]]:
     for name, (_, new) in texts.items():
         # A link stays a link: what it leads to is changed.
         file = Path(os.path.realpath(name))
+        copy: Path | None = None
         try:
             copy = _copy_beside(file)
             _write(file, new)
         except OSError as error:
+            if copy is not None:
+                copy.unlink(missing_ok=True)
             for written, saved in done:
                 os.replace(saved, written)
             raise CannotApply(f"{name} cannot be changed: {error.strerror or error}; no file was changed") from error

@@ -43,6 +43,9 @@ def not_cured(cause: str, control: Run, before: Verdict, trial: Run, after: Verd
     if new - old:
         return f"another fault is found then: {', '.join(sorted(new - old))}"
     brought = (names(trial.case) - names(control.case)) & HARMFUL
+    if after.healthy and after.expected:
+        # A cured program may fit its data to the last: that zero has an explanation.
+        brought -= {"zero-loss"}
     if brought:
         return f"it brings another sign of trouble: {', '.join(sorted(brought))}"
     seen = main_symptom(names(control.case))
