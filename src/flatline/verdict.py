@@ -182,7 +182,10 @@ def from_json(data: bytes) -> Verdict:
     Raises:
         msgspec.ValidationError: the data are not a verdict of schema 1.
     """
-    return msgspec.json.decode(data, type=Verdict)
+    try:
+        return msgspec.json.decode(data, type=Verdict)
+    except UnicodeDecodeError as error:
+        raise msgspec.ValidationError(str(error)) from error
 
 
 def diagnose(recording: Recording, proof: Proof | None = None) -> Verdict:

@@ -595,6 +595,16 @@ class Intervened(Record):
     times: int
 
 
+class Remembered(Record):
+    """How much better than a guess a model knows random labels of ``sources`` of evaluated rows: ``nats`` in all, so far in
+    this pass; negative for worse."""
+
+    tick: int
+    step: int
+    sources: int
+    nats: float
+
+
 class StoppedBeforeUpdate(Record):
     """``flatline check`` ended the program here: ``operation`` was about to change weights for the first time.
 
@@ -667,6 +677,7 @@ Event = Union[
     Alike,
     ModeSlip,
     Intervened,
+    Remembered,
     StoppedBeforeUpdate,
     Checked,
 ]
