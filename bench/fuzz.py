@@ -116,7 +116,9 @@ def _row_seeds() -> list[bytes]:
         with sqlite3.connect(store) as connection:
             rows = [bytes(row[0]) for row in connection.execute("SELECT records FROM flush")]
     # Single records, too: a mutation of a short input reaches further.
-    parts = [msgspec.msgpack.encode([part]) for row in rows for part in msgspec.msgpack.decode(row, type=list[msgspec.Raw])]
+    parts = [
+        msgspec.msgpack.encode([part]) for row in rows for part in msgspec.msgpack.decode(row, type=list[msgspec.Raw])
+    ]
     return [seed for seed in [*rows, *parts] if len(seed) < 4_000]
 
 
@@ -202,7 +204,9 @@ def stores(inputs: int, seed: int = 0) -> list[Crash]:
                 except StoreError:
                     pass
                 except Exception as error:
-                    crashes.setdefault(type(error).__name__, Crash("store files", damaged, f"{type(error).__name__}: {error}"))
+                    crashes.setdefault(
+                        type(error).__name__, Crash("store files", damaged, f"{type(error).__name__}: {error}")
+                    )
     return list(crashes.values())
 
 
