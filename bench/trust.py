@@ -87,7 +87,9 @@ def inputs(arguments: argparse.Namespace) -> tuple[str, list[str]]:
     import fuzz
 
     given, crashes = fuzz.run(arguments.inputs // arguments.every, arguments.guided, arguments.seed)
-    return f"{given:,} inputs to the readers, {len(crashes)} crashes", [f"{c.target}: {c.error} {c.input!r}" for c in crashes]
+    return f"{given:,} inputs to the readers, {len(crashes)} crashes", [
+        f"{c.target}: {c.error} {c.input!r}" for c in crashes
+    ]
 
 
 def load(arguments: argparse.Namespace) -> tuple[str, list[str]]:
@@ -126,7 +128,9 @@ def main() -> int:
     parser.add_argument("--every", type=int, default=1, help="one in so many faults, kills, inputs and programs")
     parser.add_argument("--kills", type=int, default=KILLS)
     parser.add_argument("--inputs", type=int, default=INPUTS)
-    parser.add_argument("--guided", type=int, default=0, help="inputs for each reader that atheris chooses, in addition")
+    parser.add_argument(
+        "--guided", type=int, default=0, help="inputs for each reader that atheris chooses, in addition"
+    )
     parser.add_argument("--seconds", type=float, default=600.0, help="how long the load lasts")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the figures to this page")

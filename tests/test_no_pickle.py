@@ -10,7 +10,17 @@ import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "flatline"
 MODULES = {"pickle", "cPickle", "_pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "yaml"}
-CALLS = {"eval", "exec", "compile", "pickle.load", "pickle.loads", "marshal.loads", "torch.load", "np.load", "numpy.load"}
+CALLS = {
+    "eval",
+    "exec",
+    "compile",
+    "pickle.load",
+    "pickle.loads",
+    "marshal.loads",
+    "torch.load",
+    "np.load",
+    "numpy.load",
+}
 # flatline.prove(train) hands the user's own function to a process of its own, through a temporary folder that only the
 # user can write to. It is written here, and loaded by the script in that folder: see SECURITY.md.
 ALLOWED = {("proving.py", "import cloudpickle"), ("proving.py", "import pickle in text")}
@@ -31,7 +41,9 @@ def found_in(source: str) -> Iterator[str]:
             if any(k.arg == "allow_pickle" and ast.unparse(k.value) != "False" for k in node.keywords):
                 yield f"{name}(allow_pickle)"
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if any(f"import {rest}{module}" in node.value for module in MODULES for rest in ("", "linecache, pathlib, ")):
+            if any(
+                f"import {rest}{module}" in node.value for module in MODULES for rest in ("", "linecache, pathlib, ")
+            ):
                 yield "import pickle in text"
 
 
