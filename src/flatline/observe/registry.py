@@ -55,6 +55,11 @@ class Registry:
         self.calls_since_backward = 0
         self._named: set[int] = set()
 
+    @property
+    def holds(self) -> bool:
+        """Whether a tensor is held, and with it its graph."""
+        return bool(self.inputs or self.outputs)
+
     def clear_step(self) -> None:
         self.inputs.clear()
         self.outputs.clear()

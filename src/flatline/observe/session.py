@@ -9,7 +9,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from flatline.observe.events import Cost, Event, Points, ProbeFailed, Series
+from flatline.observe.budget import BUDGET, Budget
+from flatline.observe.events import Event, Points, ProbeFailed, Series
 from flatline.observe.location import Locator
 from flatline.observe.schedule import Schedule
 
@@ -17,10 +18,6 @@ from flatline.observe.schedule import Schedule
 FIRST_FLUSH_SECONDS = 0.01
 FLUSH_SECONDS = 0.25
 FAILURES_UNTIL_OFF = 5
-# The share of the run's time that measuring may take, beyond what every run is allowed: the first steps, in which most
-# faults show, are measured in full whatever they cost, and so is a program of a few seconds.
-BUDGET = 0.03
-ALLOWED_SECONDS = 1.0
 
 
 class _Thread(threading.local):
@@ -81,9 +78,7 @@ class Session:
         self.limit: int | None = None
         self.leave: Callable[[], None] = lambda: None
         self.locator = Locator(self.emit, home)
-        self.budget = budget
-        self.spent = 0.0
-        self.started = time.perf_counter()
+        self.budget = Budget(budget)
         self.before_flush: list[Callable[[bool], None]] = []
         # Set once torch is there: whether the program now watches every operation itself, and a way past its rules.
         self.hands_off: Callable[[], bool] = lambda: False
@@ -93,9 +88,11 @@ class Session:
         self._status = status
         self._events: list[Event] = []
         self._series: dict[tuple[str, str, int | None, str], Numbers] = {}
-        self._last_flush = self.started
+        self._last_flush = self.budget.started
         self._pause = FIRST_FLUSH_SECONDS
         self._failures: dict[str, int] = {}
+        self._off: set[str] = set()
+        self.budget.calibrate(self.guarded("calibration", lambda: None))
 
     # records ---------------------------------------------------------------------------------------------------
 
@@ -127,7 +124,7 @@ class Session:
             prepare(force)
         events, self._events = self._events, []
         events += [series.take(len(series.values)) for series in self._series.values() if series.values]
-        events.append(Cost(self.spent, now - self.started))
+        events.append(self.budget.cost(now))
         try:
             self._sink(events)
         except Exception as error:
@@ -136,10 +133,6 @@ class Session:
             self._count_failure("store", error)
         if self._status is not None and not force:
             self._status(self)
-
-    def affordable(self) -> bool:
-        """Whether the probes have kept to their budget so far, by their own clock."""
-        return self.spent <= ALLOWED_SECONDS + self.budget * (time.perf_counter() - self.started)
 
     # faults ----------------------------------------------------------------------------------------------------
 
@@ -151,17 +144,16 @@ class Session:
         count = self._failures[probe] = self._failures.get(probe, 0) + 1
         if count == 1:
             self.emit(ProbeFailed(probe, f"{type(error).__name__}: {error}"[:500]))
-
-    def works(self, probe: str) -> bool:
-        return self._failures.get(probe, 0) < FAILURES_UNTIL_OFF
+        if count >= FAILURES_UNTIL_OFF:
+            self._off.add(probe)
 
     def guarded(self, probe: str, function: Callable[..., Any]) -> Callable[..., None]:
         """``function`` as a hook that cannot hurt: never nested in itself, timed, and with its faults caught."""
-        thread = self._thread
+        thread, off, budget = self._thread, self._off, self.budget
         clock = time.perf_counter
 
         def hook(*args: Any, **kwargs: Any) -> None:
-            if not self.active or thread.inside or not self.works(probe) or self.hands_off():
+            if not self.active or thread.inside or probe in off or self.hands_off():
                 return
             thread.inside = True
             began = clock()
@@ -172,7 +164,7 @@ class Session:
                 self.failed(probe, error)
             finally:
                 thread.inside = False
-                self.spent += clock() - began
+                budget.add(clock() - began, self.sampled)
                 if self.limit is not None and self.step >= self.limit:
                     self.limit = None
                     self.leave()

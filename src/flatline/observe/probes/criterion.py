@@ -283,7 +283,9 @@ class CriterionProbe:
             valid = target != options.get("ignore_index", -100)
             call.valid_targets = int(valid.sum())
             if measure.readable(input):
-                call.correct = int(((input.argmax(dimension) == target) & valid).sum())
+                # Along the last dimension the search is many times as fast.
+                best = torch.argmax(torch.movedim(input.detach(), dimension, -1).contiguous(), -1)
+                call.correct = int(((best == target) & valid).sum())
 
 
 def _binary(call: CriterionCall, input: torch.Tensor, target: torch.Tensor) -> None:

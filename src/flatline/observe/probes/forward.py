@@ -60,6 +60,10 @@ class ForwardProbe:
         for context in (torch.no_grad, torch.inference_mode):
             patches.replace(context, "__enter__", make)
 
+    @property
+    def watching(self) -> bool:
+        return bool(len(self._patches))
+
     def _evaluation_begins(self, frame: Any) -> None:
         session = self._session
         if session.sampled or session.compiled or session.backwards == 0 or len(self._patches):
