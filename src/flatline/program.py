@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from flatline import processes
+from flatline.observe.budget import BUDGET
 from flatline.observe.events import RunEnded, RunStarted
 from flatline.observe.patching import Patches, hide_from_tracebacks, unseen
 from flatline.observe.probes.printed import PrintedProbe
@@ -88,7 +89,10 @@ class Recorder:
         limit: int | None = None,
         rank: int | None = None,
         preflight: Preflight | None = None,
+        budget: float = BUDGET,
+        began: float | None = None,
     ) -> None:
+        began = time.perf_counter() if began is None else began
         self._process = os.getpid()
         self._changes = changes
         # What a rank of this program is recorded with.
@@ -99,12 +103,14 @@ class Recorder:
             "changes": changes,
             "limit": limit,
             "check": preflight.settings if preflight is not None else None,
+            "budget": budget,
         }
         self.writer = Writer(store)
         self.status = StatusLine(sys.stderr) if show_status else None
         if self.status is not None and not self.status.possible:
             self.status = None
-        self.session = Session(self.writer.write, home, self.status.update if self.status is not None else None)
+        update = self.status.update if self.status is not None else None
+        self.session = Session(self.writer.write, home, update, budget=budget)
         self.patches = Patches()
         self.session.limit, self.session.leave = limit, self._leave
         self.probes: Any = None
@@ -136,6 +142,7 @@ class Recorder:
             self.torch_imported()
         else:
             sys.meta_path.insert(0, _AfterTorch(self.torch_imported))
+        self.session.budget.since(began)
 
     def _forked(self) -> None:
         self.session.abandon()
@@ -254,8 +261,11 @@ class Recorder:
         session.emit(RunEnded(session.now(), session.step, name, message, place))
 
 
-def start(settings: dict[str, str]) -> Recorder:
-    """Starts recording, with the settings that the launcher passed in the environment."""
+def start(settings: dict[str, str], began: float) -> Recorder:
+    """Starts recording, with the settings that the launcher passed in the environment.
+
+    ``began`` is when our part of the start began, by ``time.perf_counter``.
+    """
     count = int(settings["FLATLINE_RUN_ARGUMENTS"])
     steps = settings.get("FLATLINE_RUN_STEPS")
     return Recorder(
@@ -266,6 +276,8 @@ def start(settings: dict[str, str]) -> Recorder:
         settings.get("FLATLINE_RUN_CHANGES", ""),
         int(steps) if steps else None,
         preflight=_preflight(settings.get("FLATLINE_RUN_CHECK")),
+        budget=float(settings.get("FLATLINE_RUN_BUDGET", BUDGET)),
+        began=began,
     )
 
 
@@ -280,6 +292,7 @@ def start_rank(settings: dict[str, Any], rank: int) -> Recorder:
         settings["limit"],
         rank,
         _preflight(settings["check"]),
+        settings["budget"],
     )
 
 

@@ -150,12 +150,14 @@ class Session:
     def guarded(self, probe: str, function: Callable[..., Any]) -> Callable[..., None]:
         """``function`` as a hook that cannot hurt: never nested in itself, timed, and with its faults caught."""
         thread, off, budget = self._thread, self._off, self.budget
-        clock = time.perf_counter
+        clock, processor = time.perf_counter, time.thread_time
 
         def hook(*args: Any, **kwargs: Any) -> None:
             if not self.active or thread.inside or probe in off or self.hands_off():
                 return
             thread.inside = True
+            sampled = self.sampled
+            worked = processor() if sampled else 0.0
             began = clock()
             try:
                 with self.shield():
@@ -164,7 +166,9 @@ class Session:
                 self.failed(probe, error)
             finally:
                 thread.inside = False
-                budget.add(clock() - began, self.sampled)
+                budget.add(clock() - began)
+                if sampled:
+                    budget.sampling += processor() - worked
                 if self.limit is not None and self.step >= self.limit:
                     self.limit = None
                     self.leave()

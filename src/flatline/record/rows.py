@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+import zlib
 from contextlib import closing
 from pathlib import Path
 
 import msgspec
 
 from flatline.observe.events import Event
-from flatline.record.store import FORMAT, StoreError
+from flatline.record.store import FORMAT, ZLIB, StoreError
 
 MOST_BYTES = 4_000_000
 _decoder = msgspec.msgpack.Decoder(list[Event])
@@ -21,6 +22,11 @@ def decode(blob: bytes) -> list[Event]:
     Raises:
         msgspec.MsgspecError: the row is none that flatline wrote.
     """
+    if blob[:1] == ZLIB:
+        try:
+            blob = zlib.decompress(blob)
+        except zlib.error as error:
+            raise msgspec.DecodeError(str(error)) from error
     return _decoder.decode(blob)
 
 

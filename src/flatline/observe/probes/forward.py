@@ -183,7 +183,8 @@ class ForwardProbe:
         )
         for index, tensor in enumerate(inputs[:2]):
             self._samples.keep(tick, "input", f"input {index}", tensor, gradient)
-        if gradient and outputs:
+        # Only of outputs that are one vector a sample is more asked than the criterion's input tells.
+        if gradient and outputs and outputs[0].dim() == 2:
             self._samples.keep(tick, "prediction", "model output", outputs[0], gradient)
 
 
