@@ -11,10 +11,11 @@ import os
 import sys
 import time
 import types
-from collections.abc import Callable
+from collections.abc import Callable, MutableSequence
 from typing import TYPE_CHECKING, Any
 
 from flatline import processes
+from flatline.observe import heartbeat
 from flatline.observe.budget import BUDGET
 from flatline.observe.events import RunEnded, RunStarted
 from flatline.observe.patching import Patches, hide_from_tracebacks, unseen
@@ -89,12 +90,14 @@ class Recorder:
         limit: int | None = None,
         rank: int | None = None,
         preflight: Preflight | None = None,
+        beat: MutableSequence[float] | None = None,
         budget: float = BUDGET,
         began: float | None = None,
     ) -> None:
         began = time.perf_counter() if began is None else began
         self._process = os.getpid()
         self._changes = changes
+        self._failed = False
         # What a rank of this program is recorded with.
         self._settings: dict[str, Any] = {
             "store": store,
@@ -110,7 +113,7 @@ class Recorder:
         if self.status is not None and not self.status.possible:
             self.status = None
         update = self.status.update if self.status is not None else None
-        self.session = Session(self.writer.write, home, update, budget=budget)
+        self.session = Session(self.writer.write, home, update, budget=budget, heartbeat=beat)
         self.patches = Patches()
         self.session.limit, self.session.leave = limit, self._leave
         self.probes: Any = None
@@ -125,14 +128,23 @@ class Recorder:
             argv, os.getcwd(), versions, time.time(), rank, process=self._process, host=machine()
         )
         self._started.check = preflight is not None
+        world = os.environ.get("WORLD_SIZE", "")
+        self._started.world = int(world) if "RANK" in os.environ and world.isdecimal() else 0
         self._preflight = preflight
         before = sys.orig_argv[: len(sys.orig_argv) - len(argv)]
         self._started.module = before[-1:] == ["-m"]
         self._started.python = before[:-1] if self._started.module else before
         self.session.emit(self._started)
-        self.session.flush(force=True)
+        if beat is not None:
+            heartbeat.heed(beat, self.session.guards)
+        self.session.guarded("store", self.session.flush)(force=True)
         # An open SQLite connection must not be carried into another process: closing it there would disturb ours.
-        os.register_at_fork(before=self.writer.pause, after_in_parent=self.writer.resume, after_in_child=self._forked)
+        spared = self.session.spared
+        os.register_at_fork(
+            before=spared("store", self.writer.pause, None),
+            after_in_parent=spared("store", self.writer.resume, None),
+            after_in_child=spared("store", self._forked, None),
+        )
         # os._exit skips everything that would write what is still held.
         self.patches.replace(os, "_exit", self._exiting)
         hide_from_tracebacks(self.patches)
@@ -151,7 +163,7 @@ class Recorder:
             self.status.abandon()
 
     def _exiting(self, original: Any) -> Any:
-        last_words = self._write_rest
+        last_words = self.session.spared("end", self._write_rest, None)
 
         def _exit(*args: Any, **kwargs: Any) -> Any:
             last_words(None)
@@ -210,15 +222,12 @@ class Recorder:
         if os.getpid() != self._process:
             return
         # Python has set this when it showed an error that nothing caught.
-        self._write_rest(getattr(sys, "last_value", None))
+        self.session.spared("end", self._write_rest, None)(getattr(sys, "last_value", None))
+        for remove in self._removals():
+            # Where that fails, the run is over and its record is written; a patch left in place changes nothing.
+            self.session.guarded("uninstall", remove)()
         # What runs from here on (``__del__`` methods) meets half-dismantled modules: nothing of ours may be called.
         self.session.active = False
-        for remove in self._removals():
-            try:
-                remove()
-            except Exception:
-                # The run is over and its record is written; a patch left in place changes nothing.
-                continue
 
     def _write_rest(self, error: BaseException | None) -> None:
         guarded = self.session.guarded
@@ -226,7 +235,7 @@ class Recorder:
         guarded("printed", self.printed.finish)()
         guarded("end", self._tell_the_end)(error)
         if self.status is not None:
-            self.status.clear()
+            self.session.spared("status", self.status.clear, None)()
         guarded("end", self.session.flush)(force=True)
 
     def _leave(self) -> None:
@@ -239,8 +248,15 @@ class Recorder:
                 continue
         os._exit(0)
 
+    def failed(self, error: BaseException) -> None:
+        """The exception that ends this rank, on its way to what started it."""
+        self.session.guarded("end", self._tell_the_end)(error)
+
     def _tell_the_end(self, error: BaseException | None) -> None:
         session = self.session
+        if self._failed:
+            return
+        self._failed = error is not None
         place = None
         trace: types.TracebackType | None = error.__traceback__ if error is not None else None
         while trace is not None:
@@ -278,12 +294,22 @@ def start(settings: dict[str, str], began: float) -> Recorder:
         preflight=_preflight(settings.get("FLATLINE_RUN_CHECK")),
         budget=float(settings.get("FLATLINE_RUN_BUDGET", BUDGET)),
         began=began,
+        beat=_beat(settings),
     )
+
+
+def _beat(settings: dict[str, str]) -> MutableSequence[float] | None:
+    """What the launcher shares with us; None where it does not, and for checks, which may take minutes."""
+    try:
+        beat = heartbeat.shared(int(settings["FLATLINE_RUN_HEARTBEAT"]))
+    except (KeyError, ValueError, OSError):
+        return None
+    return beat if "FLATLINE_RUN_CHECK" not in settings else None
 
 
 def start_rank(settings: dict[str, Any], rank: int) -> Recorder:
     """Starts recording in a process that the program has forked or spawned, once its rank is known."""
-    return Recorder(
+    recorder = Recorder(
         processes.rank_store(settings["store"], rank),
         False,
         settings["argv"],
@@ -294,6 +320,8 @@ def start_rank(settings: dict[str, Any], rank: int) -> Recorder:
         _preflight(settings["check"]),
         settings["budget"],
     )
+    processes.failed = recorder.failed
+    return recorder
 
 
 def _preflight(settings: str | None) -> Preflight | None:

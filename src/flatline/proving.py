@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -22,6 +22,7 @@ from flatline.experiments.trial import Limits, TrialRequest
 from flatline.observe.events import Cost
 from flatline.observe.location import CALLER_FOLDER
 from flatline.record.reader import Recording, read
+from flatline.record.secrets import HIDDEN, same_but_hidden
 
 if TYPE_CHECKING:
     from flatline.verdict import Verdict
@@ -44,6 +45,8 @@ def prove_run(
     memory: int | None = None,
     audience: Audience | None = None,
     environment: Mapping[str, str] | None = None,
+    argv: Sequence[str] | None = None,
+    seeds: int | None = None,
 ) -> Proof:
     """Makes the experiments on a recorded run, and keeps what they show in its store.
 
@@ -55,6 +58,9 @@ def prove_run(
         memory: bytes that one trial may use; None for what is free now, shared among those that run at a time.
         audience: who is told how it goes.
         environment: the variables that the program runs with; None for those of this process.
+        argv: the program and its arguments as they were given, when they are known: the record holds no secrets.
+        seeds: under how many seeds a proof is made in which chance may play a part; None for as many as its test needs, as
+            far as they take no more than two minutes or what is left of ``seconds``.
 
     Raises:
         CannotProve: the run cannot be started again as it was.
@@ -62,7 +68,7 @@ def prove_run(
         flatline.record.store.StoreError: the store cannot be read.
     """
     recording = read(store)
-    program = program_of(recording)
+    program = program_of(recording, argv)
     runner: Runner = RayRunner() if on == "ray" else LocalRunner()
     try:
         free = psutil.virtual_memory().available
@@ -72,7 +78,7 @@ def prove_run(
         template = TrialRequest(
             program, recording.run.directory, dict(os.environ if environment is None else environment), limits=limits
         )
-        proof = Prover(recording, template, runner, catalogue(), seconds, most, audience).prove()
+        proof = Prover(recording, template, runner, catalogue(), seconds, most, audience, seeds).prove()
     finally:
         runner.close()
     return keep(store, proof)
@@ -83,7 +89,7 @@ def duration(recording: Recording) -> float:
     return max((cost.total for cost in recording.all(Cost)), default=0.0)
 
 
-def program_of(recording: Recording) -> Program:
+def program_of(recording: Recording, argv: Sequence[str] | None = None) -> Program:
     """The program that was recorded, to be started again.
 
     Raises:
@@ -95,15 +101,26 @@ def program_of(recording: Recording) -> Program:
             "this run was recorded inside a program or by an older flatline, which does not say how to start it again; "
             "use `flatline prove PROGRAM`, or flatline.prove(train) from inside"
         )
+    if run.world > 1:
+        raise CannotProve(
+            f"this is one of {run.world} processes that torchrun or the like started: a trial is one program, and cannot "
+            "start all of them again. A program that starts its processes by itself (torch.multiprocessing) can be tested"
+        )
     if not os.path.isdir(run.directory):
         raise CannotProve(f"the folder of this run, {run.directory}, is gone")
     if not run.module and not os.path.exists(os.path.join(run.directory, run.argv[0])):
         raise CannotProve(f"the program of this run, {run.argv[0]}, is no longer in {run.directory}")
     for file, text in recording.sources.items():
         path = Path(run.directory, file)
-        if text and path.is_file() and path.read_text(encoding="utf-8", errors="replace") != text:
+        if text and path.is_file():
+            if same_but_hidden(path.read_text(encoding="utf-8", errors="replace"), text):
+                continue
             raise CannotProve(f"{file} has changed since this run was recorded; `flatline prove PROGRAM` runs it anew")
-    return Program(list(run.python), run.module, list(run.argv))
+    if argv is None and any(HIDDEN in argument for argument in run.argv):
+        raise CannotProve(
+            "the arguments of this run held a secret, which no record keeps; `flatline prove PROGRAM ARGUMENTS` runs it anew"
+        )
+    return Program(list(run.python), run.module, list(run.argv if argv is None else argv))
 
 
 def prove(
@@ -113,6 +130,7 @@ def prove(
     max_trials: int = MOST_TRIALS,
     on: str = "local",
     show: bool = True,
+    seeds: int | None = None,
 ) -> Verdict:
     """Runs a function that trains, says what is wrong with its loss, and proves it by experiment.
 
@@ -125,6 +143,7 @@ def prove(
         max_trials: how many there may be.
         on: ``local`` or ``ray``.
         show: whether to print the report.
+        seeds: as ``flatline prove --seeds``; None for as many as the tests need and two minutes allow.
 
     Returns:
         The verdict, with the experiments in it.
@@ -149,7 +168,7 @@ def prove(
         if not read(store).backwards:
             raise CannotProve(f"the function trained nothing: backward never ran. {first.message}\n{first.output}")
         with TrialProgress(quiet=not show) as audience:
-            proof = prove_run(store, on, budget, max_trials, audience=audience, environment=environment)
+            proof = prove_run(store, on, budget, max_trials, audience=audience, environment=environment, seeds=seeds)
         verdict = diagnose(read(store), proof)
     if show:
         show_verdict(verdict)

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from flatline import ending
 from flatline.before_training import BEFORE_TRAINING, checks, first_sight, limited
 from flatline.causes.base import (
     Cause,
@@ -118,6 +119,32 @@ class CheckItem(msgspec.Struct):
     text: str
 
 
+class LoggedItem(msgspec.Struct):
+    """One series of a log: its name there, what it is taken for, and its first and last value."""
+
+    name: str
+    what: str
+    entries: int
+    first: float | str
+    last: float | str
+
+
+class LogItem(msgspec.Struct):
+    """What was read when the verdict comes from a log alone (``flatline read``).
+
+    ``facts`` are what it shows beside the symptom, ``notes`` say what of it could not be read; ``next`` is the one command that would tell the causes apart, and
+    ``why`` what it would measure.
+    """
+
+    path: str
+    format: str
+    series: list[LoggedItem]
+    facts: list[str]
+    notes: list[str]
+    next: str
+    why: str
+
+
 class Verdict(msgspec.Struct):
     """The verdict file. Numbers that JSON cannot hold (NaN, infinities) are written as strings."""
 
@@ -134,6 +161,7 @@ class Verdict(msgspec.Struct):
     run: Run
     checks: list[CheckItem] = []
     proof: ProofItem | None = None
+    log: LogItem | None = None
 
     def to_json(self) -> bytes:
         return msgspec.json.format(msgspec.json.encode(self), indent=2)
@@ -159,7 +187,10 @@ def from_json(data: bytes) -> Verdict:
     Raises:
         msgspec.ValidationError: the data are not a verdict of schema 1.
     """
-    return msgspec.json.decode(data, type=Verdict)
+    try:
+        return msgspec.json.decode(data, type=Verdict)
+    except UnicodeDecodeError as error:
+        raise msgspec.ValidationError(str(error)) from error
 
 
 def diagnose(recording: Recording, proof: Proof | None = None) -> Verdict:
@@ -167,7 +198,8 @@ def diagnose(recording: Recording, proof: Proof | None = None) -> Verdict:
 
     ``proof`` is what experiments on this run have shown: a confirmed cause is proven, a refuted one is ruled out.
     """
-    symptoms = find_all(recording)
+    failures = [f"{f.probe}: {f.message}" for f in recording.all(ProbeFailed)]
+    symptoms = find_all(recording, failures)
     if recording.stopped is not None:
         symptoms = [s for s in symptoms if s.name in BEFORE_TRAINING]
     case = Case(recording, symptoms)
@@ -175,7 +207,6 @@ def diagnose(recording: Recording, proof: Proof | None = None) -> Verdict:
     ruled_out: list[RuledOutItem] = []
     expected: list[ExpectedItem] = []
     untested: list[UntestedItem] = []
-    failures = [f"{f.probe}: {f.message}" for f in recording.all(ProbeFailed)]
     known = catalogue()
     titles = {name: cause.title for name, cause in known.items()}
     limits = {name: cause.before_training if case.preflight else Level.PROVEN for name, cause in known.items()}
@@ -194,9 +225,9 @@ def diagnose(recording: Recording, proof: Proof | None = None) -> Verdict:
     unexplained = [s for s in symptoms if s.name in UNHEALTHY_SYMPTOMS] and not faults and not expected
     healthy = not faults and not unexplained
     summary = _summary(recording, symptoms, causes, expected, titles, bool(unexplained), len(known))
-    ended = _ended(recording)
-    if ended is not None:
-        summary = f"{summary.removesuffix('.')}. The program ended with {ended}."
+    ended, sentence = ending.told(recording)
+    if sentence:
+        summary = f"{summary.removesuffix('.')}. {sentence}"
     return Verdict(
         SCHEMA,
         summary,
@@ -335,15 +366,6 @@ def _summary(
     if failed:
         return f"{sight} No cause was found, but {_plural(len(failed), 'check')} failed: {', '.join(failed)}.".strip()
     return f"{sight} No fault was found.".strip()
-
-
-def _ended(recording: Recording) -> str | None:
-    """The exception that ended the program, with the line of the user's that it came from."""
-    end = recording.ended
-    if end is None or end.exception is None:
-        return None
-    line = recording.line(end.place)
-    return end.exception + (f" ({line.file.rsplit('/', 1)[-1]}:{line.line})" if line is not None else "")
 
 
 def _plural(count: int, what: str) -> str:

@@ -8,7 +8,14 @@ import sys
 import click
 
 from flatline.commands.showing import deliver, diagnosed, page_of, require_folder
-from flatline.commands.starting import PASS_ON, launched, only_first_rank, require_program, strict_status
+from flatline.commands.starting import (
+    PASS_ON,
+    launched,
+    only_first_rank,
+    require_one_process,
+    require_program,
+    strict_status,
+)
 from flatline.launcher import end_like
 
 
@@ -55,13 +62,15 @@ def run(
     """
     if not module:
         require_program(program)
+    if prove:
+        require_one_process("--prove")
     json_file, page = require_folder("--json", json_path), require_folder("--html", html_path)
     status, store = launched(module, program, arguments, folder, quiet, {"BUDGET": str(budget)})
     only_first_rank(status, store)
     if prove:
         from flatline.commands.prove import run_experiments
 
-        run_experiments(store, quiet=quiet)
+        run_experiments(store, quiet=quiet, argv=(program, *arguments))
     found = diagnosed(store)
     deliver(found, store, json_file, page or (None if quiet else page_of(store)), quiet)
     sys.exit(end_like(strict_status(status, strict, found)))

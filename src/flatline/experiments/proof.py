@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import msgspec
 import numpy as np
 
 from flatline.causes.case import Case
+from flatline.record.secrets import Secrets
 from flatline.record.store import StoreError
 
 MOST_POINTS = 200
@@ -51,6 +53,9 @@ class ExperimentItem(msgspec.Struct):
     trial_runs: int = 0
     p_value: float | None = None
     seconds: float = 0.0
+    held: int = 0
+    pairs: int = 0
+    over_seeds: str = ""
 
 
 class TrialItem(msgspec.Struct):
@@ -114,6 +119,8 @@ def keep(store: str | Path, proof: Proof) -> Proof:
         StoreError: the store cannot be written.
     """
     proof = _with_earlier(proof, kept(store))
+    for trial in proof.whole.trials:
+        trial.message = Secrets(os.environ).text(trial.message)
     try:
         with contextlib.closing(sqlite3.connect(store)) as connection, connection:
             connection.execute("CREATE TABLE IF NOT EXISTS proof (item BLOB NOT NULL)")
@@ -144,5 +151,5 @@ def kept(store: str | Path) -> Proof | None:
         with contextlib.closing(sqlite3.connect(f"{Path(store).absolute().as_uri()}?mode=ro", uri=True)) as connection:
             rows = connection.execute("SELECT item FROM proof").fetchall()
         return msgspec.msgpack.decode(rows[-1][0], type=Proof) if rows else None
-    except (sqlite3.Error, msgspec.MsgspecError):
+    except (sqlite3.Error, msgspec.MsgspecError, TypeError, ValueError):
         return None

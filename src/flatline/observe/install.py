@@ -59,7 +59,7 @@ class Probes:
         self._batches = BatchesProbe(session, self._registry)
         self._cuts = CutsProbe(session, self._registry)
         self._scaler = ScalerProbe(session, self._registry)
-        self._exchange = ExchangeProbe(session)
+        self._exchange = ExchangeProbe(session, self._registry)
         self._precision = PrecisionProbe(session)
         self._first_update: FirstUpdateProbe | None = None
         self._sampling = False
@@ -98,14 +98,11 @@ class Probes:
         self._start_sampling()
 
     def uninstall(self) -> None:
-        self._built.training_began([])
-        self._cuts.stop()
-        self._precision.stop()
-        self._forward.stop()
-        self._optimizer.uninstall()
-        if self._first_update is not None:
-            self._first_update.uninstall()
-        self._patches.remove()
+        """Takes each probe away; a fault in one keeps none of the others in place."""
+        first_update = [self._first_update.uninstall] if self._first_update is not None else []
+        stops = [self._cuts.stop, self._precision.stop, self._forward.stop, self._optimizer.uninstall, *first_update]
+        for remove in (lambda: self._built.training_began([]), *stops, self._patches.remove):
+            self._session.spared("uninstall", remove, None)()
 
     def announce(self, item: torch.nn.Module | torch.optim.Optimizer | None) -> None:
         """Makes a model or optimizer known that was made before the probes were installed."""
@@ -154,15 +151,18 @@ class Probes:
             self._forward.stop()
 
     def _compiling(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        session, probes = self._session, self
+        compiled = self._session.spared("install", self._compiled, None)
 
         def compile(*args: Any, **kwargs: Any) -> Any:
-            # A compiled program would be compiled again whenever module hooks come or go.
-            session.compiled = True
-            probes._stop_sampling()
+            compiled()
             return original(*args, **kwargs)
 
         return unseen(compile, original)
+
+    def _compiled(self) -> None:
+        """A compiled program would be compiled again whenever module hooks come or go."""
+        self._session.compiled = True
+        self._stop_sampling()
 
     def _checkpointing(self, original: Callable[..., Any]) -> Callable[..., Any]:
         session = self._session

@@ -10,6 +10,7 @@ import torch
 from flatline.observe import measure
 from flatline.observe.events import ParameterFacts
 from flatline.observe.registry import Registry
+from flatline.observe.sharding import local
 
 MOST_PARAMETERS = 512
 # Of each parameter at most 65,536 evenly spaced elements, and of all together 4 million (16 MB in float32): enough to
@@ -23,13 +24,13 @@ class Before:
     """Parts of parameters as they are now, kept in one piece for each type and device."""
 
     def __init__(self, parameters: Iterable[torch.Tensor]) -> None:
-        kept = [p for p in list(parameters)[:MOST_PARAMETERS] if measure.readable(p)]
+        kept = [p for p in list(parameters)[:MOST_PARAMETERS] if _held(p)]
         self._most = min(MOST_ELEMENTS_EACH, MOST_ELEMENTS // max(len(kept), 1))
         self._groups: dict[tuple[torch.dtype, torch.device], list[torch.Tensor]] = {}
         for parameter in kept:
-            self._groups.setdefault((parameter.dtype, parameter.device), []).append(parameter)
+            self._groups.setdefault((local(parameter).dtype, local(parameter).device), []).append(parameter)
         with torch.no_grad():
-            self._copies = {key: torch.cat(self._parts(group)) for key, group in self._groups.items()}
+            self._copies = {key: torch.cat(self._parts(map(local, group))) for key, group in self._groups.items()}
 
     def facts(self, registry: Registry) -> list[ParameterFacts]:
         """What has happened to each parameter since, and its gradient's norm."""
@@ -39,18 +40,20 @@ class Before:
                 found += self._compare(registry, group, self._copies[key])
         return found
 
-    def _parts(self, tensors: list[torch.Tensor]) -> list[torch.Tensor]:
+    def _parts(self, tensors: Iterable[torch.Tensor]) -> list[torch.Tensor]:
         return [_part(t, self._most) for t in tensors]
 
     def _compare(self, registry: Registry, parameters: list[torch.Tensor], copy: torch.Tensor) -> list[ParameterFacts]:
-        now = torch.cat(self._parts(parameters))
+        here = [local(p) for p in parameters]
+        now = torch.cat(self._parts(here))
         if now.shape != copy.shape:
             # A parameter was resized in this step: there is nothing to compare.
             return []
-        sizes = [min(p.numel(), -(-p.numel() // _stride(p.numel(), self._most))) for p in parameters]
+        sizes = [min(p.numel(), -(-p.numel() // _stride(p.numel(), self._most))) for p in here]
         wide = _wide(copy)
-        gradients = {i: p.grad for i, p in enumerate(parameters) if p.grad is not None and measure.readable(p.grad)}
-        sized = dict(zip(gradients, _norms([_wide(g) for g in self._parts(list(gradients.values()))])))
+        gradients = {i: local(p.grad) for i, p in enumerate(parameters) if p.grad is not None}
+        gradients = {i: g for i, g in gradients.items() if measure.readable(g)}
+        sized = dict(zip(gradients, _norms([_wide(g) for g in self._parts(gradients.values())])))
         weights = _norms(torch.split(wide, sizes))
         updates = _norms(torch.split(torch.sub(now, wide), sizes))
         pairs = zip(torch.split(copy, sizes), torch.split(now, sizes))
@@ -73,6 +76,11 @@ class Before:
                 )
             )
         return found
+
+
+def _held(parameter: torch.Tensor) -> bool:
+    # Of a sharded parameter with few rows, some processes hold nothing.
+    return measure.readable(local(parameter)) and bool(local(parameter).numel() or not parameter.numel())
 
 
 def _norms(tensors: Iterable[torch.Tensor]) -> list[float]:

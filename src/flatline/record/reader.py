@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import glob
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,10 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flatline.observe import events as e
-from flatline.record.rows import decode, ends, rows_after
+from flatline.record.ranks import first_to_go_wrong
+from flatline.record.rows import decode, ends, readable, rows_after, rows_one_by_one
+from flatline.record.secrets import Secrets
+from flatline.record.sound import known_series, sound
 from flatline.record.store import StoreError
 
 _RANK = re.compile(r"(-\d+)?-rank\d+")
+_OF_RANK = re.compile(_RANK.pattern + "$")
 R = TypeVar("R", bound=e.Record)
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -36,7 +41,7 @@ class Line:
 
 @dataclass
 class Curve:
-    """One series of numbers, in order: what was optimised, or what a criterion gave.
+    """One series of numbers, in order: what was optimised, what a criterion gave, or what a log says (``logged``).
 
     ``ticks``, ``steps``, ``sizes`` are int64, ``values`` float64, all of the same length.
     """
@@ -53,6 +58,16 @@ class Curve:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    @property
+    def called(self) -> str:
+        """What a person calls it: of a log, by its name there, for it may not be what was optimised."""
+        return f"the logged {self.name}" if self.kind == "logged" else "the optimised loss"
+
+    @property
+    def counted(self) -> str:
+        """What its values are counted in: a log has entries, not one for each step."""
+        return "entries" if self.kind == "logged" else "steps"
 
 
 @dataclass
@@ -73,6 +88,8 @@ class Recording:
     def __init__(self, records: list[e.Event], ranks: list[Recording] | None = None) -> None:
         # The recordings of all processes that trained together, this one among them; empty when there was one.
         self.ranks = ranks if ranks is not None else []
+        # The process that forked or spawned them.
+        self.starter: Recording | None = None
         self._by_type: dict[type, list[Any]] = {}
         for record in records:
             self._by_type.setdefault(type(record), []).append(record)
@@ -118,7 +135,10 @@ class Recording:
     @cached_property
     def run(self) -> e.RunStarted:
         started = self.all(e.RunStarted)
-        return started[-1] if started else e.RunStarted([], "", {}, 0.0)
+        if not started:
+            return e.RunStarted([], "", {}, 0.0)
+        # Older versions kept arguments as they were given.
+        return msgspec.structs.replace(started[-1], argv=Secrets().arguments(started[-1].argv))
 
     @cached_property
     def ended(self) -> e.RunEnded | None:
@@ -173,8 +193,8 @@ class Recording:
 
     @cached_property
     def optimised(self) -> list[Curve]:
-        """What ``backward`` ran on, a curve for each line that calls it, the longest first."""
-        return sorted((c for c in self.curves if c.kind == "optimised"), key=len, reverse=True)
+        """What ``backward`` ran on, a curve for each line that calls it, the longest first; of a log, its losses."""
+        return sorted((c for c in self.curves if c.kind in ("optimised", "logged")), key=len, reverse=True)
 
     @cached_property
     def criteria(self) -> list[Curve]:
@@ -270,7 +290,7 @@ def read(path: str | Path, alone: bool = False) -> Recording:
     """Reads the store of a run; of a run in several processes, that of the first rank, with the others as ``ranks``.
 
     It may be written meanwhile. Of several ranks, the first whose loss became NaN or infinite stands for the run; else
-    the lowest. ``alone`` leaves the others unread.
+    one whose loss is 0 when that of others is not; else the lowest. ``alone`` leaves the others unread.
 
     Raises:
         StoreError: the file is missing, is not a store, or was written by a newer flatline.
@@ -289,8 +309,11 @@ def read(path: str | Path, alone: bool = False) -> Recording:
     trained = [r for r in ranks if r.curves]
     if trained:
         # Where a number went wrong first is where to look.
-        first = min(trained, key=lambda r: (r.first_non_finite is None, r.first_non_finite or 0, r.run.rank))
+        first = first_to_go_wrong(trained)
     first.ranks = ranks
+    starter = path.with_name(_OF_RANK.sub("", path.stem) + path.suffix)
+    if starter.is_file():
+        first.starter = Recording(own if starter == path else _records(starter))
     return first
 
 
@@ -309,7 +332,7 @@ def started(path: Path) -> e.RunStarted | None:
 
 def rank_stores(path: Path) -> list[Path]:
     """The stores of the ranks of one run, when ``path`` is one of them or that of the process that started them."""
-    stem = re.sub(r"(-\d+)?-rank\d+$", "", path.stem)
+    stem = _OF_RANK.sub("", path.stem)
     found = [
         p for p in path.parent.glob(f"{glob.escape(stem)}*-rank*{path.suffix}") if _RANK.fullmatch(p.stem[len(stem) :])
     ]
@@ -317,13 +340,38 @@ def rank_stores(path: Path) -> list[Path]:
 
 
 def _records(path: Path) -> list[e.Event]:
+    """What can be read of a store; what cannot is a failure of the probe ``store`` among the records."""
     records: list[e.Event] = []
+    lost = 0
+    damage: list[str] = []
+    for blob in _rows(path, damage):
+        found, bad = readable(blob)
+        lost += bad + sum(not sound(record) for record in found)
+        records += filter(sound, found)
+    if not records and lost:
+        raise StoreError(f"{path} cannot be read as the record of a run: none of its records is one of flatline's")
+    if lost:
+        records.append(e.ProbeFailed("store", f"{lost} records of the run cannot be read"))
+    records += [e.ProbeFailed("store", text) for text in damage]
+    return known_series(records)
+
+
+def _rows(path: Path, damage: list[str]) -> Iterator[bytes]:
+    """All rows of a store; those of a damaged one as far as they can be read, which is then told in ``damage``.
+
+    Raises:
+        StoreError: as :func:`read`.
+    """
     last = 0
-    while rows := rows_after(path, last):
-        for number, blob in rows:
-            try:
-                records.extend(decode(blob))
-            except msgspec.MsgspecError as error:
-                raise StoreError(f"{path} cannot be read as the record of a run: {error}") from error
+    try:
+        while rows := rows_after(path, last):
+            for number, blob in rows:
+                yield blob
+                last = number
+    except StoreError as error:
+        for number, blob in rows_one_by_one(path, last):
+            yield blob
             last = number
-    return records
+        if not last:
+            raise
+        damage.append(f"the record is damaged; what can be read of it goes to its row {last} ({error})")

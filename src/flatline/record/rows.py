@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 
 import msgspec
@@ -14,6 +15,12 @@ from flatline.record.store import FORMAT, ZLIB, StoreError
 
 MOST_BYTES = 4_000_000
 _decoder = msgspec.msgpack.Decoder(list[Event])
+_splitter = msgspec.msgpack.Decoder(list[msgspec.Raw])
+_one: msgspec.msgpack.Decoder[Event] = msgspec.msgpack.Decoder(Event)
+# Rows are numbered without gaps; behind so many that cannot be read there is nothing more.
+MOST_MISSING = 256
+# A damaged file may hold values of any type where a number or bytes should be, and text that is none.
+_UNREADABLE = (sqlite3.Error, TypeError, ValueError, OverflowError)
 
 
 def decode(blob: bytes) -> list[Event]:
@@ -22,12 +29,45 @@ def decode(blob: bytes) -> list[Event]:
     Raises:
         msgspec.MsgspecError: the row is none that flatline wrote.
     """
-    if blob[:1] == ZLIB:
-        try:
-            blob = zlib.decompress(blob)
-        except zlib.error as error:
-            raise msgspec.DecodeError(str(error)) from error
-    return _decoder.decode(blob)
+    try:
+        return _decoder.decode(inflated(blob))
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError(str(error)) from error
+
+
+def readable(blob: bytes) -> tuple[list[Event], int]:
+    """The records of one row that can be read, and how many there are that cannot.
+
+    >>> readable(msgspec.msgpack.encode([["Cost", 1.0, 2.0], ["Cost", "much"], ["Unheard"]]))
+    ([Cost(probes=1.0, total=2.0)], 2)
+    """
+    try:
+        return decode(blob), 0
+    except msgspec.MsgspecError:
+        pass
+    try:
+        parts = _splitter.decode(inflated(blob))
+    except msgspec.MsgspecError:
+        return [], 1
+    found: list[Event] = []
+    for part in parts:
+        with suppress(msgspec.MsgspecError, UnicodeDecodeError):
+            found.append(_one.decode(part))
+    return found, len(parts) - len(found)
+
+
+def inflated(blob: bytes) -> bytes:
+    """A row as msgpack, whether it was compressed or not.
+
+    Raises:
+        msgspec.DecodeError: the compressed row is damaged.
+    """
+    if blob[:1] != ZLIB:
+        return blob
+    try:
+        return zlib.decompress(blob)
+    except zlib.error as error:
+        raise msgspec.DecodeError(str(error)) from error
 
 
 def rows_after(path: str | Path, last: int = 0, most: int = MOST_BYTES) -> list[tuple[int, bytes]]:
@@ -49,9 +89,28 @@ def rows_after(path: str | Path, last: int = 0, most: int = MOST_BYTES) -> list[
                 size += len(blob)
                 if size >= most:
                     break
-        except (sqlite3.Error, TypeError) as error:
+        except _UNREADABLE as error:
             raise _unreadable(path, error) from error
     return rows
+
+
+def rows_one_by_one(path: str | Path, last: int = 0) -> Iterator[tuple[int, bytes]]:
+    """The rows of a damaged store with a number above ``last``: each that can be read by itself.
+
+    Raises:
+        StoreError: the file is missing, or was written by a newer flatline.
+    """
+    with closing(_open(path)) as connection:
+        with suppress(*_UNREADABLE):
+            _require_format(path, connection)
+        number, missing = last, 0
+        while missing < MOST_MISSING:
+            number, missing = number + 1, missing + 1
+            with suppress(*_UNREADABLE):
+                row = connection.execute("SELECT records FROM flush WHERE id = ?", (number,)).fetchone()
+                if row is not None:
+                    missing = 0
+                    yield number, bytes(row[0])
 
 
 def ends(path: str | Path, first: int = 4, last: int = 2) -> tuple[list[bytes], list[bytes], int]:
@@ -67,7 +126,7 @@ def ends(path: str | Path, first: int = 4, last: int = 2) -> tuple[list[bytes], 
             tail = connection.execute("SELECT id, records FROM flush ORDER BY id DESC LIMIT ?", (last,)).fetchall()
             number = int(tail[0][0]) if tail else 0
             return [bytes(row[0]) for row in head], [bytes(row[1]) for row in reversed(tail)], number
-        except (sqlite3.Error, TypeError, ValueError) as error:
+        except _UNREADABLE as error:
             raise _unreadable(path, error) from error
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch.utils.data as data
 from torch.utils.data.dataloader import _BaseDataLoaderIter
+from torch.utils.data.distributed import DistributedSampler
 from torch.utils.data.sampler import RandomSampler
 
 from flatline.observe.captured import Captured
@@ -102,6 +103,8 @@ class BatchesProbe:
                     samples,
                     iterable,
                     int(loader.num_workers),
+                    type(loader.sampler).__name__,
+                    *_division(loader.sampler),
                 )
             )
         return number
@@ -113,7 +116,9 @@ class BatchesProbe:
         if previous is not None and not previous.ended:
             self._observe_ended(iterator, exhausted=False)
         self._epochs[iterator] = _Epoch(number)
-        session.emit(EpochStarted(session.now(), session.step, number, session.locator.here(frame)))
+        session.emit(
+            EpochStarted(session.now(), session.step, number, session.locator.here(frame), _seed_epoch(loader))
+        )
 
     def _observe_drawn(self, iterator: Any, batch: Any) -> None:
         epoch = self._epochs.get(iterator)
@@ -137,3 +142,15 @@ class BatchesProbe:
             session = self._session
             self._fingerprints.ended(epoch.loader)
             session.emit(EpochEnded(session.now(), session.step, epoch.loader, epoch.batches, epoch.samples, exhausted))
+
+
+def _division(sampler: Any) -> tuple[int, bool]:
+    """Over how many processes a DistributedSampler divides the samples, and whether it shuffles. A subclass may order
+    them in a way of its own."""
+    if type(sampler) is not DistributedSampler:
+        return 0, False
+    return int(sampler.num_replicas), bool(sampler.shuffle)
+
+
+def _seed_epoch(loader: Any) -> int:
+    return int(loader.sampler.epoch) if type(loader.sampler) is DistributedSampler else -1

@@ -56,7 +56,7 @@ class InnerProbe:
         session = self._session
         if self._alike is None:
             self._alike = [p for p in leaves if _comparable(p) and 0.0 in _differences(p)][:MOST_COMPARED]
-        for parameter in self._alike:
+        for parameter in filter(measure.readable, self._alike):
             rows, columns = _differences(parameter)
             number = self._registry.parameter(parameter)
             session.emit(Alike(session.now(), session.step, number, list(parameter.shape), rows, columns))

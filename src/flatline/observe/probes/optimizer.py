@@ -16,8 +16,10 @@ from flatline.observe import measure
 from flatline.observe.events import LearningRate, OptimizerSeen, StepCount, Update
 from flatline.observe.patching import Patches, unseen
 from flatline.observe.probes.built import builder_frame
+from flatline.observe.probes.replicas import Replicas
 from flatline.observe.registry import Registry
 from flatline.observe.session import Session
+from flatline.observe.sharding import local
 from flatline.observe.weights import Before
 
 NAN = float("nan")
@@ -30,6 +32,7 @@ class OptimizerProbe:
         self._session = session
         self._registry = registry
         self._after_step = after_step
+        self._replicas = Replicas(session, registry)
         self._handles: list[Any] = []
         self._rates: dict[int, tuple[list[float], list[float]]] = {}
         self._steps: dict[int, int] = {}
@@ -41,7 +44,9 @@ class OptimizerProbe:
         self._created = session.guarded("optimizer", self._observe_created)
         self._pre = session.guarded("optimizer", self._observe_before)
         self._post = session.guarded("optimizer", self._observe_after)
-        session.before_flush.append(self._counts)
+        self._told: dict[int, tuple[int, int]] = {}
+        self._clear = session.spared("optimizer", self._observe_clear, None)
+        session.before_flush.append(session.spared("optimizer", self._counts, None))
 
     def install(self, patches: Patches) -> None:
         session, pre, post = self._session, self._pre, self._post
@@ -66,14 +71,11 @@ class OptimizerProbe:
         patches.replace(torch.optim.Optimizer, "__init__", make)
 
         def make_clear(original: Callable[..., None]) -> Callable[..., None]:
-            clears, cleared, optimizers = self._clears, self._cleared, self._registry.optimizers
+            clear = self._clear
 
             def zero_grad(self: Any, *args: Any, **kwargs: Any) -> None:
                 original(self, *args, **kwargs)
-                number = optimizers.get(self)
-                if number is not None:
-                    clears[number] = clears.get(number, 0) + 1
-                    cleared.add(number)
+                clear(self)
 
             return unseen(zero_grad, original)
 
@@ -103,9 +105,16 @@ class OptimizerProbe:
             session.emit(OptimizerSeen(number, type(optimizer).__name__, place, options, parameters, session.now()))
         return number
 
+    def _observe_clear(self, optimizer: torch.optim.Optimizer) -> None:
+        number = self._registry.optimizers.get(optimizer)
+        if number is not None:
+            self._clears[number] = self._clears.get(number, 0) + 1
+            self._cleared.add(number)
+
     def _observe_before(self, optimizer: torch.optim.Optimizer) -> None:
         number = self.announce(optimizer, None)
         self._observe_rates(optimizer, number)
+        self._replicas.look(number, optimizer)
         self._kept[number] = Before(p for group in optimizer.param_groups for p in group["params"])
 
     def _observe_rates(self, optimizer: torch.optim.Optimizer, number: int) -> None:
@@ -149,15 +158,17 @@ class OptimizerProbe:
             if number is None or number in self._cleared or number not in self._watched:
                 continue
             some = [p for group in optimizer.param_groups for p in group["params"]][:4]
-            if all(p.grad is None or (measure.readable(p.grad) and not bool(p.grad.any())) for p in some):
+            if all(p.grad is None or (measure.readable(local(p.grad)) and not bool(local(p.grad).any())) for p in some):
                 self._cleared.add(number)
 
     def _counts(self, force: bool) -> None:
         session = self._session
         for number, steps in self._steps.items():
-            session.emit(
-                StepCount(session.tick, session.step, number, steps, self._clears.get(number, 0), session.backwards)
-            )
+            clears = self._clears.get(number, 0)
+            # A program may go through thousands of optimizers: only those that moved are told of.
+            if self._told.get(number) != (steps, clears):
+                self._told[number] = (steps, clears)
+                session.emit(StepCount(session.tick, session.step, number, steps, clears, session.backwards))
 
 
 def _numbers(group: dict[str, Any]) -> dict[str, Any]:
