@@ -34,7 +34,7 @@ class Budget:
         self.spent = 0.0
         # By the clock of the processor: where many programs share a machine, that of the wall runs on while they do.
         self.sampling = 0.0
-        self._each = 0.0
+        self.each = 0.0
 
     def calibrate(self, hook: Callable[[], None]) -> None:
         """Measures what an empty ``hook`` costs, so that it can be added for each one."""
@@ -45,12 +45,8 @@ class Budget:
             hook()
             costs.append(clock() - began)
         # Twice: around each hook stands a function in the place of torch's, and both find a cold cache.
-        self._each = 2 * min(costs)
+        self.each = 2 * min(costs)
         self.spent = self.sampling = 0.0
-
-    def add(self, seconds: float) -> None:
-        """Counts a hook that took ``seconds``."""
-        self.spent += seconds + self._each
 
     def since(self, began: float) -> None:
         """Counts all time since ``began`` (of ``time.perf_counter``), before which nothing of flatline was there."""
@@ -61,7 +57,7 @@ class Budget:
         """Whether the next sampled step can be paid.
 
         >>> budget = Budget(0.03)
-        >>> budget.add(0.2)
+        >>> budget.spent = 0.2
         >>> budget.sampling = 0.2
         >>> budget.affordable()
         True

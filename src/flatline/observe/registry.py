@@ -57,11 +57,6 @@ class Registry:
         self._named: set[int] = set()
         self._gathered = Gathered()
 
-    @property
-    def holds(self) -> bool:
-        """Whether a tensor is held, and with it its graph."""
-        return bool(self.inputs or self.outputs)
-
     def clear_step(self) -> None:
         self.inputs.clear()
         self.outputs.clear()

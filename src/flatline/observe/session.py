@@ -230,7 +230,8 @@ class Session:
                 if thread.main:
                     heartbeat[BEGAN] = 0.0
                 thread.inside = False
-                budget.add(clock() - began)
+                # No call: an error raised from here on would reach the program.
+                budget.spent += clock() - began + budget.each
                 if sampled:
                     budget.sampling += processor() - worked
                 if self.limit is not None and self.step >= self.limit:

@@ -82,7 +82,7 @@ class BackwardProbe:
             result = original(tensors, *args, **kwargs)
             session.backwards += 1
             self._last_step = session.step
-            if session.sampled or registry.holds or not registry.live_optimizers:
+            if session.sampled or registry.inputs or registry.outputs or not registry.live_optimizers:
                 after()
             registry.calls_since_backward = 0
             return result
