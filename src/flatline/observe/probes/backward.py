@@ -64,11 +64,13 @@ class BackwardProbe:
 
     def _wrapped(self, original: Callable[..., Any]) -> Callable[..., Any]:
         before, after, session, began = self._before, self._after, self._session, self._began
+        here = session.spared("backward", session.trains_here, None)
         look, inner, structure, registry = self._structure.look, self._inner.look, self._structure, self._registry
 
         def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
             if torch.compiler.is_compiling() or not session.active:
                 return original(tensors, *args, **kwargs)
+            here()
             seen: list[tuple[torch.Tensor, graph.Walk]] = []
             before(tensors, sys._getframe().f_back, seen)
             if seen:
@@ -113,7 +115,7 @@ class BackwardProbe:
                 self._odd += 1
                 if self._odd <= 2:
                     session.schedule.event(session.step // max(len(self._registry.live_optimizers), 1))
-        if session.sampled or bad or not loss.requires_grad:
+        if not session.crowded and (session.sampled or bad or not loss.requires_grad):
             behind = graph.walk(loss.grad_fn, measure_activations=not session.checkpointing)
             if session.sampled and behind.order:
                 seen.append((loss, behind))

@@ -136,7 +136,7 @@ class OptimizerProbe:
             number = self.announce(optimizer, None)
         self._steps[number] = self._steps.get(number, 0) + 1
         kept = self._kept.pop(number, None)
-        if kept is not None:
+        if kept is not None and not session.crowded:
             # A closure clears the gradients inside the step, so it is only after it that this can be said.
             stale = number in self._watched and number not in self._cleared
             facts = kept.facts(self._registry)
