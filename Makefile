@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # The CPU build; a plain `torch` would bring gigabytes of CUDA.
 TORCH ?= torch==2.13.0
 
-.PHONY: demo test lint bench bench-accuracy bench-preflight bench-overhead bench-report bench-live bench-proof bench-fix transcript screenshots chromium docs book bench-trust clean
+.PHONY: demo test lint bench bench-accuracy bench-preflight bench-overhead bench-scale bench-report bench-live bench-proof bench-fix transcript screenshots chromium docs book bench-trust clean
 
 $(VENV)/.runtime: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -47,7 +47,11 @@ bench-preflight: $(VENV)/.tests
 	$(BIN)/python bench/preflight.py --write docs/preflight.md
 
 bench-overhead: $(VENV)/.tests
+	$(BIN)/python -m pip install --quiet -e ".[bench]"
 	$(BIN)/python bench/overhead.py --write docs/overhead.md
+
+bench-scale: $(VENV)/.tests
+	$(BIN)/python bench/scale.py --write docs/scale.md
 
 bench-report: $(VENV)/.tests chromium
 	OMP_NUM_THREADS=1 $(BIN)/python bench/report.py --write docs/report-figures.md

@@ -1,10 +1,10 @@
-"""What watching costs: the same training, plain and watched in turn, in one process; the median of paired ratios.
+"""What watching costs: the same training, plain and with each tool in turn, in one process; the median of paired ratios.
 
-    python bench/overhead.py [--pairs N] [--write FILE]
+    python bench/overhead.py [--pairs N] [--seconds S] [--models NAME,…] [--tools NAME,…] [--write FILE]
 
-Each pair is one plain run and one watched run of the same steps from the same seed, in an order that alternates. The
-ratio is watched over plain. "All steps" includes the dense start, in which every step is measured; "after 50 steps"
-is what a longer run pays.
+A round is one plain run and one run with each tool: the same steps from the same seed, in an order that turns by one each
+round. A ratio is a tool's time over the plain time of its round. A run has as many steps as take ``--seconds`` plainly;
+a table of runs a tenth as long is made too, in which the first steps weigh more than in any real run.
 """
 
 from __future__ import annotations
@@ -12,34 +12,43 @@ from __future__ import annotations
 import argparse
 import platform
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-import flatline
+from overhead_peers import APART, TOOLS, Flatline, Tool, missing
 
-SETTLED = 50
-Step = Callable[[], None]
+STARTS = 5
 
 
-def mlp() -> Step:
+class Task(NamedTuple):
+    model: nn.Module
+    x: torch.Tensor
+    y: torch.Tensor
+
+
+def mlp() -> Task:
     """A 3-layer MLP, 64-256-256-10, batch 64, Adam."""
     model = nn.Sequential(nn.Linear(64, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 10))
-    return _step(model, torch.randn(64, 64), torch.randint(0, 10, (64,)))
+    return Task(model, torch.randn(64, 64), torch.randint(0, 10, (64,)))
 
 
-def cnn() -> Step:
+def cnn() -> Task:
     """A CNN on 3x32x32 images, three convolutions, batch 32, Adam."""
     model = nn.Sequential(
         nn.Conv2d(3, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
         nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
         nn.Conv2d(64, 64, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(64 * 64, 10),
     )  # fmt: skip
-    return _step(model, torch.randn(32, 3, 32, 32), torch.randint(0, 10, (32,)))
+    return Task(model, torch.randn(32, 3, 32, 32), torch.randint(0, 10, (32,)))
 
 
 class _Transformer(nn.Module):
@@ -55,72 +64,132 @@ class _Transformer(nn.Module):
         return logits.transpose(1, 2)  # [batch, time, vocabulary] -> [batch, vocabulary, time]
 
 
-def transformer() -> Step:
+def transformer() -> Task:
     """A 4-layer transformer, width 128, 64 tokens, batch 16, Adam."""
     tokens = torch.randint(0, 256, (16, 64))
-    return _step(_Transformer(), tokens, tokens.roll(-1, 1))
+    return Task(_Transformer(), tokens, tokens.roll(-1, 1))
 
 
-def _step(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> Step:
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-
-    def step() -> None:
-        optimizer.zero_grad()
-        loss = F.cross_entropy(model(x), y)
-        loss.backward()
-        optimizer.step()
-
-    return step
+MODELS: tuple[Callable[[], Task], ...] = (mlp, cnn, transformer)
 
 
-def timed(make: Callable[[], Step], steps: int, watched: bool) -> tuple[float, float]:
-    """Seconds of all steps, and of those after the dense start."""
+def train(make: Callable[[], Task], steps: int, tool: Tool) -> float:
+    """Seconds of that many steps."""
     torch.manual_seed(0)
-    if not watched:
-        return _run(make(), steps)
-    watcher = flatline.watch(show=False)
-    with watcher:
-        result = _run(make(), steps)
-    return result
+    with tool:
+        model, x, y = make()
+        optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+        tool.attach(model, optimizer)
+        began = time.perf_counter()
+        for _ in range(steps):
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(x), y)
+            loss.backward()
+            tool.each(loss)
+            optimizer.step()
+        return time.perf_counter() - began
 
 
-def _run(step: Step, steps: int) -> tuple[float, float]:
-    began = time.perf_counter()
-    for _ in range(SETTLED):
-        step()
-    middle = time.perf_counter()
-    for _ in range(steps - SETTLED):
-        step()
-    ended = time.perf_counter()
-    return ended - began, ended - middle
+def steps_of(make: Callable[[], Task], seconds: float) -> int:
+    """How many steps take that long plainly, by the fastest of three short runs."""
+    each = min(train(make, 10, Tool()) for _ in range(3)) / 10
+    return max(20, round(seconds / each))
+
+
+class Row(NamedTuple):
+    model: str
+    tool: str
+    steps: int
+    milliseconds: float
+    ratios: list[float]
+    own: float | None
+
+
+def compare(make: Callable[[], Task], steps: int, pairs: int, tools: list[type[Tool]]) -> list[Row]:
+    """One row a tool: its ratios to the plain run of the same round."""
+    kinds = [Tool, *tools]
+    seconds: dict[type[Tool], list[float]] = {kind: [] for kind in kinds}
+    own: list[float] = []
+    for turn in range(pairs):
+        start = turn % len(kinds)
+        for kind in kinds[start:] + kinds[:start]:
+            tool = kind()
+            seconds[kind].append(train(make, steps, tool))
+            if isinstance(tool, Flatline):
+                own.append(tool.own)
+    plain = seconds[Tool]
+    return [
+        Row(
+            make.__name__,
+            kind.name,
+            steps,
+            1000 * statistics.median(plain) / steps,
+            [watched / alone for watched, alone in zip(seconds[kind], plain, strict=True)],
+            statistics.median(own) if kind is Flatline else None,
+        )
+        for kind in tools
+    ]
+
+
+def start_up() -> tuple[float, float]:
+    """Median seconds of a program that only imports torch: plainly, and what ``flatline run`` adds until it has ended."""
+    with tempfile.TemporaryDirectory() as folder:
+        program = Path(folder) / "empty.py"
+        program.write_text("import torch\n")
+        commands = ([sys.executable], [sys.executable, "-m", "flatline", "run", "--quiet", "--runs", folder])
+        times: list[list[float]] = [[], []]
+        for _ in range(STARTS):
+            for command, taken in zip(commands, times, strict=True):
+                began = time.perf_counter()
+                subprocess.run([*command, str(program)], check=True, cwd=folder, capture_output=True)
+                taken.append(time.perf_counter() - began)
+        return statistics.median(times[0]), statistics.median(b - a for a, b in zip(*times, strict=True))
+
+
+def table(rows: list[Row]) -> list[str]:
+    lines = [f"{'model':12} {'steps':>6} {'step, ms':>9} {'tool':20} {'ratio':>24} {'it says':>8}"]
+    for row in rows:
+        says = f"{row.own:.3f}" if row.own is not None else ""
+        lines.append(
+            f"{row.model:12} {row.steps:6} {row.milliseconds:9.2f} {row.tool:20} {_spread(row.ratios):>24} {says:>8}".rstrip()
+        )
+    return lines
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pairs", type=int, default=9)
-    parser.add_argument("--write", type=Path)
+    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--models", default=",".join(make.__name__ for make in MODELS))
+    parser.add_argument("--tools", default=",".join(tool.name for tool in TOOLS))
+    parser.add_argument("--write", type=Path, help="put the tables into this file, in the place of the last ones")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    rows = [
-        f"torch {torch.__version__}, {platform.machine()}, 1 thread, {options.pairs} pairs, median (min to max)",
-        f"{'model':12} {'step, ms':>9} {'all steps':>24} {'after 50 steps':>24}",
-    ]
-    for make, steps in ((mlp, 1000), (cnn, 250), (transformer, 150)):
-        timed(make, SETTLED + 10, False)
-        whole, settled, plain_step = [], [], []
-        for pair in range(options.pairs):
-            order = (False, True) if pair % 2 == 0 else (True, False)
-            times = {watched: timed(make, steps, watched) for watched in order}
-            whole.append(times[True][0] / times[False][0])
-            settled.append(times[True][1] / times[False][1])
-            plain_step.append(1000 * times[False][1] / (steps - SETTLED))
-        rows.append(
-            f"{make.__name__:12} {statistics.median(plain_step):9.2f} {_spread(whole):>24} {_spread(settled):>24}"
-        )
-    text = "\n".join(rows)
+    absent = dict(APART)
+    tools: list[type[Tool]] = []
+    for tool in TOOLS:
+        if tool.name in options.tools.split(","):
+            reason = missing(tool)
+            if reason is None:
+                tools.append(tool)
+            else:
+                absent[tool.name] = f"not installed here ({reason})"
+    lines = [f"torch {torch.__version__}, {platform.machine()}, 1 thread, {options.pairs} pairs, median (min to max)"]
+    for name, seconds in (("long", options.seconds), ("short", options.seconds / 10)):
+        rows: list[Row] = []
+        for make in MODELS:
+            if make.__name__ in options.models.split(","):
+                rows += compare(make, steps_of(make, seconds), options.pairs, tools)
+        lines += ["", f"{name} runs, {seconds:g} s of plain training", *table(rows)]
+    alone, added = start_up()
+    lines += ["", f"start to end of a program that imports torch: {alone:.2f} s; flatline run adds {added:.2f} s"]
+    lines += ["", *(f"not compared: {name}: {reason}" for name, reason in absent.items())]
+    text = "\n".join(lines)
     print(text)
     if options.write:
-        options.write.write_text(f"# Overhead\n\n`make bench-overhead` prints this.\n\n```\n{text}\n```\n")
+        before, _, rest = options.write.read_text(encoding="utf-8").partition("```\n")
+        _, _, after = rest.partition("```\n")
+        options.write.write_text(f"{before}```\n{text}\n```\n{after}", encoding="utf-8")
 
 
 def _spread(values: list[float]) -> str:

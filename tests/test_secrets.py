@@ -10,6 +10,7 @@ import pytest
 from flatline.observe import events as e
 from flatline.proving import CannotProve, program_of
 from flatline.record.reader import read
+from flatline.record.rows import inflated, rows_after
 from flatline.record.secrets import HIDDEN, Secrets, is_secret
 from flatline.record.store import Writer
 from runs import plain, runs_folder, watched, write
@@ -46,9 +47,11 @@ def test_nothing_of_a_run_holds_them(folder: Path) -> None:
     actual = watched(folder, "program.py", *ARGUMENTS, options=options, **environment)
     assert (actual.out, actual.status) == (expected.out, expected.status)
     (store,) = runs_folder(folder).glob("*.sqlite")
+    records = b"".join(inflated(blob) for _, blob in rows_after(store))
+    assert HIDDEN.encode() in records
     for file in (store, folder / "verdict.json", folder / "report.html"):
         for secret in (KEY, TOKEN, PASSWORD, OWN, environment["TRACKER_API_KEY"]):
-            assert secret.encode() not in file.read_bytes(), f"{secret} is in {file.name}"
+            assert secret.encode() not in file.read_bytes() + records, f"{secret} is in {file.name}"
     assert read(store).run.argv == ["program.py", "--api-key", HIDDEN, f"--hf.token={HIDDEN}",
                                     f"db=postgres://u:{HIDDEN}@db/x", "--max-token", "64", "--lr=0.1"]  # fmt: skip
     assert any("loss 1.5" in line.text for line in read(store).all(e.Printed))

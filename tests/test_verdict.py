@@ -154,7 +154,7 @@ def test_a_full_verdict_is_valid_and_complete(monkeypatch: pytest.MonkeyPatch) -
     assert [(x["name"], x["location"] is None) for x in content["expected"]] == [("fourth", False), ("seventh", True)]
     assert content["untested"] == [{"name": "fifth", "reason": "too few rows"}]
     assert content["probe_failures"] == ["forward: ValueError: no"]
-    assert content["overhead"] == {"ratio": 1.05}
+    assert content["overhead"] == {"ratio": 1.05, "seconds": 1.0, "budget": 0.0}
     assert (content["run"]["steps"], content["run"]["epochs"], content["run"]["seed"]) == (4, 2, None)
 
 

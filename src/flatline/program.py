@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from flatline import processes
 from flatline.observe import heartbeat
+from flatline.observe.budget import BUDGET
 from flatline.observe.events import RunEnded, RunStarted
 from flatline.observe.patching import Patches, hide_from_tracebacks, unseen
 from flatline.observe.probes.printed import PrintedProbe
@@ -90,7 +91,10 @@ class Recorder:
         rank: int | None = None,
         preflight: Preflight | None = None,
         beat: MutableSequence[float] | None = None,
+        budget: float = BUDGET,
+        began: float | None = None,
     ) -> None:
+        began = time.perf_counter() if began is None else began
         self._process = os.getpid()
         self._changes = changes
         self._failed = False
@@ -102,14 +106,14 @@ class Recorder:
             "changes": changes,
             "limit": limit,
             "check": preflight.settings if preflight is not None else None,
+            "budget": budget,
         }
         self.writer = Writer(store)
         self.status = StatusLine(sys.stderr) if show_status else None
         if self.status is not None and not self.status.possible:
             self.status = None
-        self.session = Session(
-            self.writer.write, home, self.status.update if self.status is not None else None, heartbeat=beat
-        )
+        update = self.status.update if self.status is not None else None
+        self.session = Session(self.writer.write, home, update, budget=budget, heartbeat=beat)
         self.patches = Patches()
         self.session.limit, self.session.leave = limit, self._leave
         self.probes: Any = None
@@ -150,6 +154,7 @@ class Recorder:
             self.torch_imported()
         else:
             sys.meta_path.insert(0, _AfterTorch(self.torch_imported))
+        self.session.budget.since(began)
 
     def _forked(self) -> None:
         self.session.abandon()
@@ -272,8 +277,11 @@ class Recorder:
         session.emit(RunEnded(session.now(), session.step, name, message, place))
 
 
-def start(settings: dict[str, str]) -> Recorder:
-    """Starts recording, with the settings that the launcher passed in the environment."""
+def start(settings: dict[str, str], began: float) -> Recorder:
+    """Starts recording, with the settings that the launcher passed in the environment.
+
+    ``began`` is when our part of the start began, by ``time.perf_counter``.
+    """
     count = int(settings["FLATLINE_RUN_ARGUMENTS"])
     steps = settings.get("FLATLINE_RUN_STEPS")
     return Recorder(
@@ -284,6 +292,8 @@ def start(settings: dict[str, str]) -> Recorder:
         settings.get("FLATLINE_RUN_CHANGES", ""),
         int(steps) if steps else None,
         preflight=_preflight(settings.get("FLATLINE_RUN_CHECK")),
+        budget=float(settings.get("FLATLINE_RUN_BUDGET", BUDGET)),
+        began=began,
         beat=_beat(settings),
     )
 
@@ -308,6 +318,7 @@ def start_rank(settings: dict[str, Any], rank: int) -> Recorder:
         settings["limit"],
         rank,
         _preflight(settings["check"]),
+        settings["budget"],
     )
     processes.failed = recorder.failed
     return recorder

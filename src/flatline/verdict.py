@@ -92,7 +92,12 @@ class UntestedItem(msgspec.Struct):
 
 
 class Overhead(msgspec.Struct):
+    """``ratio``: time with flatline over time without it, by its own clock; ``seconds``: what it took, start-up and all;
+    ``budget``: the share of the run's time that it was allowed (0 in records that do not say)."""
+
     ratio: float
+    seconds: float = 0.0
+    budget: float = 0.0
 
 
 class Run(msgspec.Struct):
@@ -233,7 +238,7 @@ def diagnose(recording: Recording, proof: Proof | None = None) -> Verdict:
         expected,
         untested,
         failures,
-        Overhead(round(recording.overhead, 4)),
+        Overhead(round(recording.overhead, 4), round(recording.cost.probes, 3), recording.cost.budget),
         Run(
             recording.run.argv,
             recording.run.seed,

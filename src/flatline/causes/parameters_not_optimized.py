@@ -71,7 +71,8 @@ class ParametersNotOptimized(Cause):
         # Late in the run a program may train another model: each part is judged by the optimizers that step then.
         held = {p for o in recording.optimizers.values() for p in o.parameters}
         reached = {p for b in backwards for p in b.reached}
-        missing = {p for p in reached - held if self._weight(case, p)}
+        used = self._used(case)
+        missing = {p for p in reached - held if self._weight(case, p, used)}
         stale = self._stale(case)
         if stale is not None:
             return stale
@@ -185,11 +186,12 @@ class ParametersNotOptimized(Cause):
     def _stale(self, case: Case) -> Found | None:
         """The optimizer that steps holds none of the weights that the backward before it reached."""
         recording = case.recording
+        used = self._used(case)
         for update in reversed(case.updates):
             before = [b for b in case.backwards if b.tick < update.tick and b.requires_grad]
             if not before:
                 continue
-            reached = {p for p in before[-1].reached if self._weight(case, p)}
+            reached = {p for p in before[-1].reached if self._weight(case, p, used)}
             optimizer = recording.optimizers.get(update.optimizer)
             if optimizer is None or not reached or reached & set(optimizer.parameters):
                 return None
@@ -211,10 +213,13 @@ class ParametersNotOptimized(Cause):
         return None
 
     @staticmethod
-    def _weight(case: Case, number: int) -> bool:
-        """A parameter of a module that ran, and not an input whose gradient is asked for."""
+    def _used(case: Case) -> set[int]:
+        return {p for f in case.recording.all(Forward) for p in f.called}
+
+    @staticmethod
+    def _weight(case: Case, number: int, used: set[int]) -> bool:
+        """A parameter of a module that ran (one of ``used``), and not an input whose gradient is asked for."""
         seen = case.recording.parameters.get(number)
-        used = {p for f in case.recording.all(Forward) for p in f.called}
         return seen is not None and seen.requires_grad and (number in used or bool(seen.name))
 
     @staticmethod

@@ -73,10 +73,11 @@ class ProbeFailed(Record):
 
 
 class Cost(Record):
-    """Seconds spent inside the probes, and seconds since the run started."""
+    """Seconds that flatline took, and seconds since the run started; ``budget`` is the share that it may take."""
 
     probes: float
     total: float
+    budget: float = 0.0
 
 
 class Series(Record):

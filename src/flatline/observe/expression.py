@@ -16,6 +16,9 @@ import torch
 from flatline.observe.location import local_values
 
 _TREES: dict[str, ast.Module | None] = {}
+# What the source says of a line does not change while it runs, and to search a tree costs as much as a small model's
+# step: the formula behind each line that calls ``backward``, with the values assigned to the names in it.
+_FORMULAS: dict[tuple[str, int], _Formula | None] = {}
 
 
 def tree(file: str) -> ast.Module | None:
@@ -38,30 +41,56 @@ class Expression:
         self.behind: list[tuple[str, torch.Tensor]] = []
 
 
+class _Formula:
+    """What the source says of a loss: its expression, and what was last assigned to a name above the line."""
+
+    def __init__(self, module: ast.Module, expression: ast.expr, line: int) -> None:
+        self.expression = expression
+        self.text = ast.unparse(expression)
+        self._module = module
+        self._line = line
+        self._assigned: dict[str, ast.expr | None] = {}
+
+    def assigned(self, name: str) -> ast.expr | None:
+        if name not in self._assigned:
+            self._assigned[name] = _assignment(self._module, name, self._line)
+        return self._assigned[name]
+
+
 def loss_expression(frame: FrameType) -> Expression | None:
     """The expression behind the scalar that the frame's current line runs backward on; None when there is none."""
-    module = tree(frame.f_code.co_filename)
+    key = (frame.f_code.co_filename, frame.f_lineno)
+    if key not in _FORMULAS:
+        _FORMULAS[key] = _formula(*key)
+    formula = _FORMULAS[key]
+    if formula is None:
+        return None
+    found = Expression(formula.text, formula.expression.lineno)
+    # Read once: what the frame's names hold must not be kept alive by our looking.
+    names = {**frame.f_globals, **local_values(frame)}
+    _tensors(names, formula.expression, found.named)
+    for name, _ in list(found.named):
+        assigned = formula.assigned(name) if name.isidentifier() else None
+        if assigned is not None:
+            _tensors(names, assigned, found.behind)
+    return found
+
+
+def _formula(file: str, line: int) -> _Formula | None:
+    module = tree(file)
     if module is None:
         return None
-    expression = _receiver(module, frame.f_lineno)
+    expression = _receiver(module, line)
     for _ in range(4):
         if not isinstance(expression, ast.Name):
             break
-        assigned = _assignment(module, expression.id, frame.f_lineno)
+        assigned = _assignment(module, expression.id, line)
         if assigned is None:
             break
         expression = assigned
     if expression is None or isinstance(expression, ast.Name):
         return None
-    found = Expression(ast.unparse(expression), expression.lineno)
-    # Read once: what the frame's names hold must not be kept alive by our looking.
-    names = {**frame.f_globals, **local_values(frame)}
-    _tensors(names, expression, found.named)
-    for name, _ in list(found.named):
-        assigned = _assignment(module, name, frame.f_lineno) if name.isidentifier() else None
-        if assigned is not None:
-            _tensors(names, assigned, found.behind)
-    return found
+    return _Formula(module, expression, line)
 
 
 def _tensors(names: dict[str, Any], node: ast.AST, found: list[tuple[str, torch.Tensor]]) -> None:

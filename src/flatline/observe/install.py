@@ -62,6 +62,7 @@ class Probes:
         self._exchange = ExchangeProbe(session, self._registry)
         self._precision = PrecisionProbe(session)
         self._first_update: FirstUpdateProbe | None = None
+        self._sampling = False
         if before_update is not None:
             backward = self._backward
             captured = self._captured = Captured(hooked=lambda: backward.hooked)
@@ -129,22 +130,26 @@ class Probes:
         optimizers = max(len(self._registry.live_optimizers), 1)
         # Programs with several optimizers take them in turn: a whole turn is sampled, or none of it.
         if session.step % optimizers == 0:
-            wanted = session.schedule.wants(session.step // optimizers, session.affordable)
+            wanted = session.schedule.wants(session.step // optimizers, session.budget.affordable)
             session.sampled = wanted and not session.crowded
             if session.sampled:
                 self._start_sampling()
             else:
                 self._stop_sampling()
 
-    def _stop_sampling(self) -> None:
-        self._cuts.stop()
-        self._precision.stop()
-        self._forward.stop()
-
     def _start_sampling(self) -> None:
+        self._sampling = True
         self._forward.start()
         self._cuts.start()
         self._precision.start()
+
+    def _stop_sampling(self) -> None:
+        # At most steps there is nothing to take away.
+        if self._sampling or self._forward.watching:
+            self._sampling = False
+            self._cuts.stop()
+            self._precision.stop()
+            self._forward.stop()
 
     def _compiling(self, original: Callable[..., Any]) -> Callable[..., Any]:
         compiled = self._session.spared("install", self._compiled, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -65,7 +66,7 @@ def readable(tensor: Any) -> bool:
     return (
         type(tensor) in (torch.Tensor, torch.nn.Parameter)
         and tensor.layout is torch.strided
-        and tensor.device.type != "meta"
+        and not tensor.is_meta
         and not tensor.is_quantized
         and (tensor.untyped_storage().nbytes() > 0 or tensor.numel() == 0)
     )
@@ -75,6 +76,19 @@ def scalar(tensor: torch.Tensor) -> float:
     """The value of a tensor with one element."""
     # Not tensor.item(): the program may have replaced that method by one that counts its calls.
     return float(torch._C.TensorBase.item(tensor))
+
+
+def read(values: Sequence[torch.Tensor]) -> list[float]:
+    """The values of tensors with one element each; from another device in one transfer.
+
+    >>> read([torch.tensor(1.5), torch.tensor(3)])
+    [1.5, 3.0]
+    """
+    if not values or values[0].is_cpu:
+        return [float(torch._C.TensorBase.item(value)) for value in values]
+    wide = torch.float32 if values[0].is_mps else torch.float64
+    together: list[float] = torch.stack([value.to(wide) for value in values]).tolist()
+    return together
 
 
 def origin(tensor: torch.Tensor) -> str:
@@ -116,40 +130,61 @@ def facts(tensor: torch.Tensor, with_counts: bool = True) -> TensorFacts:
             _floating(values, result)
         else:
             flat = _thinned(values.reshape(-1))
-            result.minimum, result.maximum = float(flat.min()), float(flat.max())
-            result.mean = float(flat.double().mean())
-            result.zeros = int((flat == 0).sum())
+            least, most = torch.aminmax(flat)
+            numbers = [least, most, torch.mean(flat, dtype=torch.float64), torch.count_nonzero(flat)]
+            result.minimum, result.maximum, result.mean, filled = read(numbers)
+            result.zeros = flat.numel() - int(filled)
         if with_counts:
             result.counts = counts(values)
     return result
 
 
 def _floating(values: torch.Tensor, result: TensorFacts) -> None:
+    lowest, highest = read(torch.aminmax(values))
+    # A NaN anywhere is both the least and the greatest; an infinity is one of them.
+    if lowest - lowest != 0 or highest - highest != 0:
+        values = _finite(values, result)
+        if values.numel() == 0:
+            return
+        lowest, highest = read(torch.aminmax(values))
+    whole = not result.non_finite and values.numel() <= MOST_ELEMENTS
+    wide = values if whole else _thinned(values.reshape(-1))
+    wide = wide.float() if wide.dtype in (torch.float16, torch.bfloat16) else wide
+    result.minimum, result.maximum = lowest, highest
+    if max(-lowest, highest) > LARGE:
+        wide = wide.double()
+    # Means of squares, not torch.std: that takes a hundred times as long on a CPU, and more over the first dimension.
+    flat = wide.reshape(-1)
+    mean = torch.mean(flat)
+    numbers = [mean, torch.linalg.vector_norm(flat - mean), torch.count_nonzero(flat)]
+    if whole and values.dim() >= 2:
+        # Along the classes, over the batch, along the last dimension.
+        along = [torch.aminmax(torch.sum(wide, d)) for d in ((1, 0) if values.dim() == 2 else (1, 0, -1))]
+        along += along[:1] if values.dim() == 2 else []
+        numbers += [end for pair in along for end in pair]
+    spread = whole and values.dim() >= 1 and values.shape[0] > 1
+    if spread:
+        # From the first row: of rows that are equal, nothing is left.
+        apart = wide.reshape(values.shape[0], -1)
+        apart = apart - apart[:1]
+        apart -= torch.mean(apart, 0)
+        numbers.append(torch.mean(torch.sqrt(torch.mean(torch.square(apart), 0))))
+    found = read(numbers)
+    if spread:
+        result.spread = found.pop()
+    result.mean = found[0]
+    result.deviation = found[1] / math.sqrt(flat.numel()) if lowest < highest else 0.0
+    result.zeros = flat.numel() - int(found[2])
+    result.rows = found[3:]
+
+
+def _finite(values: torch.Tensor, result: TensorFacts) -> torch.Tensor:
+    """The finite elements alone, once it is noted how many there are not, and where the first of them is."""
     finite = torch.isfinite(values)
     result.non_finite = values.numel() - int(finite.sum())
-    if result.non_finite:
-        where = (~finite).reshape(-1).to(torch.uint8).argmax().item()
-        result.first_non_finite = [int(i) for i in _unravel(int(where), values.shape)]
-    flat = values.reshape(-1)
-    flat = _thinned(flat[finite.reshape(-1)] if result.non_finite else flat)
-    if flat.numel() == 0:
-        return
-    flat = flat.float() if flat.dtype in (torch.float16, torch.bfloat16) else flat
-    least, most = torch.aminmax(flat)
-    result.minimum, result.maximum = float(least), float(most)
-    precision = torch.float64 if max(-result.minimum, result.maximum) > LARGE else torch.float32
-    flat = flat.double() if precision is torch.float64 else flat
-    result.mean = float(flat.mean())
-    result.deviation = float(flat.std(unbiased=False))
-    result.zeros = int((flat == 0).sum())
-    if values.dim() >= 2 and values.numel() <= MOST_ELEMENTS and not result.non_finite:
-        wide = values.to(precision)
-        along_class = torch.aminmax(wide.sum(1))
-        along_batch = torch.aminmax(wide.sum(0))
-        along_last = torch.aminmax(wide.sum(-1))
-        result.rows = [float(v) for pair in (along_class, along_batch, along_last) for v in pair]
-    if values.dim() >= 1 and values.shape[0] > 1 and values.numel() <= MOST_ELEMENTS and not result.non_finite:
-        result.spread = float(values.reshape(values.shape[0], -1).to(precision).std(0, unbiased=False).mean())
+    where = (~finite).reshape(-1).to(torch.uint8).argmax().item()
+    result.first_non_finite = [int(i) for i in _unravel(int(where), values.shape)]
+    return values[finite]
 
 
 def _thinned(flat: torch.Tensor) -> torch.Tensor:
@@ -184,8 +219,10 @@ def counts(values: torch.Tensor) -> dict[str, int]:
     flat = values.reshape(-1)
     if flat.numel() > MOST_ELEMENTS:
         flat = _thinned(flat)
-    if flat.numel() > 4096 and _values(flat[:4096]) > MOST_VALUES:
-        return {}
+    # Most tensors with many values show it at once.
+    for part in (512, 4096):
+        if flat.numel() > part and _values(flat[:part]) > MOST_VALUES:
+            return {}
     unique, number = torch.unique(flat, return_counts=True)
     if _values(unique) > MOST_VALUES:
         return {}

@@ -59,12 +59,12 @@ def first_non_finite(tick: int, step: int, place: int | None, loss: torch.Tensor
     return _record(tick, step, place, root, "", loss.detach(), parameters, largest)
 
 
-def singular_points(tick: int, step: int, root: Any) -> list[Singular]:
-    """Operations in a graph that stand at a point where their gradient is infinite: square root, log, division at 0."""
+def singular_points(tick: int, step: int, order: list[tuple[Any, str]]) -> list[Singular]:
+    """Operations among the nodes of a graph that stand at a point where their gradient is infinite: square root, log, division at 0."""
     found: list[Singular] = []
     searched = 0
-    for node in _nodes(root)[0]:
-        attribute = _AT_ZERO.get(node.name())
+    for node, name in order:
+        attribute = _AT_ZERO.get(name)
         if attribute is None:
             continue
         searched += 1

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+# Measured whatever it costs: a gradient that was not cleared shows from the second step, a rate that is far too high
+# in the first updates.
+FIRST = 4
 DENSE = 12
 GROWTH = 1.2
 
@@ -21,24 +24,22 @@ class Schedule:
 
     def __init__(self, dense: int = DENSE, growth: float = GROWTH) -> None:
         self._growth = growth
-        self._dense_until = dense
         self._dense = dense
-        self._next = float(dense)
+        self._always_until = min(FIRST, dense)
+        self._next = 0.0
 
     def wants(self, step: int, affordable: Callable[[], bool] = lambda: True) -> bool:
         """Whether a step is to be measured. One that is due and not ``affordable`` is put off, not left out.
 
         >>> schedule = Schedule()
-        >>> [step for step in range(20) if schedule.wants(step, lambda: step > 16)]
-        [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 17]
+        >>> [step for step in range(20) if schedule.wants(step, lambda: step > 14)]
+        [0, 1, 2, 3, 15, 18]
         """
-        if step < self._dense_until:
-            return True
-        if step >= self._next and affordable():
-            self._next = max(step + 1.0, step * self._growth)
+        if step < self._always_until or (step >= self._next and affordable()):
+            self._next = step + 1.0 if step < self._dense else max(step + 1.0, step * self._growth)
             return True
         return False
 
     def event(self, step: int, extra: int = 3) -> None:
         """Something happened at ``step``: measure the next ``extra`` steps too."""
-        self._dense_until = max(self._dense_until, step + 1 + extra)
+        self._always_until = max(self._always_until, step + 1 + extra)

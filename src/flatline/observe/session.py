@@ -10,7 +10,8 @@ from collections.abc import Callable, MutableSequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
-from flatline.observe.events import Cost, Event, Points, ProbeFailed, Series
+from flatline.observe.budget import BUDGET, Budget
+from flatline.observe.events import Event, Points, ProbeFailed, Series
 from flatline.observe.heartbeat import BEGAN, GIVEN_UP, Overdue, unshared
 from flatline.observe.location import Locator
 from flatline.observe.schedule import Schedule
@@ -20,10 +21,6 @@ R = TypeVar("R")
 FIRST_FLUSH_SECONDS = 0.01
 FLUSH_SECONDS = 0.25
 FAILURES_UNTIL_OFF = 5
-# The share of the run's time that measuring may take, beyond what every run is allowed: the first steps, in which most
-# faults show, are measured in full whatever they cost, and so is a program of a few seconds.
-BUDGET = 0.03
-ALLOWED_SECONDS = 1.0
 # What a broken store leaves to be held: the first records, which later ones refer to, and the last.
 MOST_HELD = 20_000
 
@@ -91,8 +88,7 @@ class Session:
         self.limit: int | None = None
         self.leave: Callable[[], None] = lambda: None
         self.locator = Locator(self.emit, home)
-        self.budget = budget
-        self.spent = 0.0
+        self.budget = Budget(budget)
         self.before_flush: list[Callable[[bool], None]] = []
         # Set once torch is there: whether the program now watches every operation itself, and a way past its rules.
         self.hands_off: Callable[[], bool] = lambda: False
@@ -100,7 +96,6 @@ class Session:
         self.heartbeat = unshared() if heartbeat is None else heartbeat
         # Kept: programs and their tests replace the functions of ``time``.
         self._clock = time.perf_counter
-        self.started = self._clock()
         self._thread = _Thread()
         self._thread.main = threading.current_thread() is threading.main_thread()
         self._sink = sink
@@ -108,9 +103,11 @@ class Session:
         self._flushing = threading.Lock()
         self._events: list[Event] = []
         self._series: dict[tuple[str, str, int | None, str], Numbers] = {}
-        self._last_flush = self.started
+        self._last_flush = self.budget.started
         self._pause = FIRST_FLUSH_SECONDS
         self._failures: dict[str, int] = {}
+        self._off: set[str] = set()
+        self.budget.calibrate(self.guarded("calibration", lambda: None))
 
     # records ---------------------------------------------------------------------------------------------------
 
@@ -154,7 +151,7 @@ class Session:
             prepare(force)
         events, self._events = self._events, []
         events += [series.take(len(series.sizes)) for series in list(self._series.values()) if series.sizes]
-        events.append(Cost(self.spent, now - self.started))
+        events.append(self.budget.cost(now))
         try:
             self._sink(events)
             self.heartbeat[GIVEN_UP] = 0.0
@@ -166,8 +163,8 @@ class Session:
             self._count_failure("store", error)
             if isinstance(error, Overdue):
                 self.heartbeat[GIVEN_UP] += 1.0
-        if self.budget > 0:
-            self._pause = max(self._pause, (self._clock() - now) / self.budget)
+        if self.budget.share > 0:
+            self._pause = max(self._pause, (self._clock() - now) / self.budget.share)
         if self._status is not None and not force:
             self._status(self)
 
@@ -180,10 +177,6 @@ class Session:
                 self.sampled = False
             self._trainer = own
 
-    def affordable(self) -> bool:
-        """Whether the probes have kept to their budget so far, by their own clock."""
-        return self.spent <= ALLOWED_SECONDS + self.budget * (self._clock() - self.started)
-
     # faults ----------------------------------------------------------------------------------------------------
 
     def failed(self, probe: str, error: BaseException) -> None:
@@ -192,11 +185,14 @@ class Session:
         if isinstance(error, Overdue):
             # Not five times half a minute.
             self._failures[probe] = FAILURES_UNTIL_OFF
+            self._off.add(probe)
 
     def _count_failure(self, probe: str, error: BaseException) -> None:
         count = self._failures[probe] = self._failures.get(probe, 0) + 1
         if count == 1:
             self.emit(ProbeFailed(probe, f"{type(error).__name__}: {error}"[:500]))
+        if count >= FAILURES_UNTIL_OFF:
+            self._off.add(probe)
 
     def spared(self, probe: str, function: Callable[..., R], otherwise: R) -> Callable[..., R]:
         """``function``, with ``otherwise`` where it fails: for what is too short to be timed, or gives an answer."""
@@ -229,18 +225,20 @@ class Session:
         return frozenset(codes)
 
     def works(self, probe: str) -> bool:
-        return self._failures.get(probe, 0) < FAILURES_UNTIL_OFF
+        return probe not in self._off
 
     def guarded(self, probe: str, function: Callable[..., Any]) -> Callable[..., None]:
         """``function`` as a hook that cannot hurt: never nested in itself, timed, and with its faults caught."""
-        thread = self._thread
-        clock = self._clock
+        thread, off, budget = self._thread, self._off, self.budget
+        clock, processor = self._clock, time.thread_time
         heartbeat = self.heartbeat
 
         def hook(*args: Any, **kwargs: Any) -> None:
-            if not self.active or thread.inside or not self.works(probe) or self.hands_off():
+            if not self.active or thread.inside or probe in off or self.hands_off():
                 return
             thread.inside = True
+            sampled = self.sampled
+            worked = processor() if sampled else 0.0
             began = clock()
             try:
                 if thread.main:
@@ -255,7 +253,10 @@ class Session:
                 if thread.main:
                     heartbeat[BEGAN] = 0.0
                 thread.inside = False
-                self.spent += clock() - began
+                # No call: an error raised from here on would reach the program.
+                budget.spent += clock() - began + budget.each
+                if sampled:
+                    budget.sampling += processor() - worked
                 if self.limit is not None and self.step >= self.limit:
                     self.limit = None
                     self.leave()

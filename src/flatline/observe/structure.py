@@ -16,7 +16,6 @@ from torch.autograd.graph import GradientEdge
 
 from flatline.observe import measure
 
-MOST_NODES = 20_000
 MOST_LATENTS = 256
 FEWEST_POSITIONS = 4
 # What stands between a loss and the terms it is the sum of.
@@ -105,17 +104,19 @@ def _leads_to_token_losses(node: Any) -> bool:
     return False
 
 
-def visible_positions(root: Any, outputs: list[torch.Tensor]) -> tuple[torch.Tensor, int, list[int]] | None:
-    """Which positions of a sequence of tokens one output of a sequence model depends on.
+def visible_positions(
+    order: list[tuple[Any, str]], outputs: list[torch.Tensor]
+) -> tuple[torch.Tensor, int, list[int]] | None:
+    """Which positions of a sequence of tokens one output of a sequence model depends on, given the graph's nodes.
 
     Returns the tokens [N, T], the output's position, and the input positions with a gradient there. None when the
     graph holds no such model, more than one sequence of tokens, or anything of the user's that would be called.
     """
     embeddings: list[tuple[Any, torch.Tensor]] = []
-    for node in _all(root):
-        if isinstance(node, BackwardCFunction) or "Checkpoint" in node.name():
+    for node, name in order:
+        if isinstance(node, BackwardCFunction) or "Checkpoint" in name:
             return None
-        if node.name() == "EmbeddingBackward0":
+        if name == "EmbeddingBackward0":
             indices = _value(node, "_saved_indices")
             # Embedded positions are the same in every row.
             if indices is not None and indices.dim() == 2 and len(indices) > 1 and not _same_rows(indices):
@@ -169,18 +170,6 @@ def _head(root: Any) -> Iterator[tuple[Any, Any]]:
                 if child not in seen:
                     seen.add(child)
                     queue.append((child, node))
-
-
-def _all(root: Any) -> Iterator[Any]:
-    seen = {root}
-    queue = deque([root])
-    while queue and len(seen) < MOST_NODES:
-        node = queue.popleft()
-        yield node
-        for child in _children(node):
-            if child not in seen:
-                seen.add(child)
-                queue.append(child)
 
 
 def _children(node: Any) -> list[Any]:

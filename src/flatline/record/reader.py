@@ -157,12 +157,16 @@ class Recording:
         )
 
     @cached_property
-    def overhead(self) -> float:
-        """Time with the probes over time without them, by the probes' own clock."""
+    def cost(self) -> e.Cost:
+        """What watching took until the record was written last."""
         costs = self.all(e.Cost)
-        if not costs or costs[-1].total <= costs[-1].probes:
-            return 1.0
-        return costs[-1].total / (costs[-1].total - costs[-1].probes)
+        return costs[-1] if costs else e.Cost(0.0, 0.0)
+
+    @cached_property
+    def overhead(self) -> float:
+        """Time with flatline over time without it, by flatline's own clock."""
+        spent, total = self.cost.probes, self.cost.total
+        return total / (total - spent) if total > spent else 1.0
 
     @cached_property
     def backwards(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import zlib
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from flatline.observe.events import Event
-from flatline.record.store import FORMAT, StoreError
+from flatline.record.store import FORMAT, ZLIB, StoreError
 
 MOST_BYTES = 4_000_000
 _decoder = msgspec.msgpack.Decoder(list[Event])
@@ -29,7 +30,7 @@ def decode(blob: bytes) -> list[Event]:
         msgspec.MsgspecError: the row is none that flatline wrote.
     """
     try:
-        return _decoder.decode(blob)
+        return _decoder.decode(inflated(blob))
     except UnicodeDecodeError as error:
         raise msgspec.DecodeError(str(error)) from error
 
@@ -45,7 +46,7 @@ def readable(blob: bytes) -> tuple[list[Event], int]:
     except msgspec.MsgspecError:
         pass
     try:
-        parts = _splitter.decode(blob)
+        parts = _splitter.decode(inflated(blob))
     except msgspec.MsgspecError:
         return [], 1
     found: list[Event] = []
@@ -53,6 +54,20 @@ def readable(blob: bytes) -> tuple[list[Event], int]:
         with suppress(msgspec.MsgspecError, UnicodeDecodeError):
             found.append(_one.decode(part))
     return found, len(parts) - len(found)
+
+
+def inflated(blob: bytes) -> bytes:
+    """A row as msgpack, whether it was compressed or not.
+
+    Raises:
+        msgspec.DecodeError: the compressed row is damaged.
+    """
+    if blob[:1] != ZLIB:
+        return blob
+    try:
+        return zlib.decompress(blob)
+    except zlib.error as error:
+        raise msgspec.DecodeError(str(error)) from error
 
 
 def rows_after(path: str | Path, last: int = 0, most: int = MOST_BYTES) -> list[tuple[int, bytes]]:

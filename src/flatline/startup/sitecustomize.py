@@ -7,7 +7,9 @@ removed here.
 
 import os
 import sys
+import time
 
+_BEGAN = time.perf_counter()
 _FOLDER = os.path.dirname(os.path.abspath(__file__))
 _ROOT = os.path.dirname(os.path.dirname(_FOLDER))
 
@@ -36,7 +38,7 @@ def _watch() -> None:
     try:
         from flatline import program
 
-        program.start(settings)
+        program.start(settings, _BEGAN)
     except Exception as error:
         # The program must run whatever happens to our recording of it.
         print(f"flatline: this run is not recorded: {type(error).__name__}: {error}", file=sys.stderr)

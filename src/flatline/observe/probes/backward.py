@@ -15,11 +15,11 @@ from flatline.observe.expression import Expression, loss_expression
 from flatline.observe.patching import Patches, unseen
 from flatline.observe.probes.criterion import CriterionProbe
 from flatline.observe.probes.inner import InnerProbe
-from flatline.observe.probes.optimizer import MOST_PARAMETERS, parameter_facts, part
 from flatline.observe.probes.samples import Samples
 from flatline.observe.probes.structure import StructureProbe
 from flatline.observe.registry import Registry
 from flatline.observe.session import Session
+from flatline.observe.weights import Before
 
 
 class BackwardProbe:
@@ -45,7 +45,7 @@ class BackwardProbe:
         self._after = session.guarded("backward", self._finished)
         self._samples = samples
         self.captured: Captured | None = None
-        self._kept: list[tuple[torch.Tensor, torch.Tensor]] = []
+        self._kept: Before | None = None
         self._kept_step = -1
         self._last_step = -1
         self._odd = 0
@@ -65,24 +65,33 @@ class BackwardProbe:
     def _wrapped(self, original: Callable[..., Any]) -> Callable[..., Any]:
         before, after, session, began = self._before, self._after, self._session, self._began
         here = session.spared("backward", session.trains_here, None)
-        look, inner, structure = self._structure.look, self._inner.look, self._structure
+        look, inner, structure, registry = self._structure.look, self._inner.look, self._structure, self._registry
 
         def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
             if torch.compiler.is_compiling() or not session.active:
                 return original(tensors, *args, **kwargs)
             here()
-            before(tensors, sys._getframe().f_back)
-            look(tensors)
-            inner(tensors, structure.hooked)
+            seen: list[tuple[torch.Tensor, graph.Walk]] = []
+            before(tensors, sys._getframe().f_back, seen)
+            if seen:
+                loss, behind = seen.pop()
+                look(behind)
+                inner(loss, behind, structure.hooked)
+                # Nothing of ours holds the graph while the program frees it.
+                del loss, behind
             if session.backwards == 0:
                 began()
             result = original(tensors, *args, **kwargs)
-            after()
+            session.backwards += 1
+            self._last_step = session.step
+            if session.sampled or registry.inputs or registry.outputs or not registry.live_optimizers:
+                after()
+            registry.calls_since_backward = 0
             return result
 
         return unseen(backward, original)
 
-    def _observe(self, tensors: Any, frame: Any) -> None:
+    def _observe(self, tensors: Any, frame: Any, seen: list[tuple[torch.Tensor, graph.Walk]]) -> None:
         if isinstance(tensors, (tuple, list)):
             if not tensors:
                 return
@@ -98,19 +107,28 @@ class BackwardProbe:
         bad = False
         if loss.numel() == 1 and measure.readable(loss):
             value = session.last_loss = measure.scalar(loss)
-            size = self._registry.inputs[0].shape[0] if self._registry.inputs and self._registry.inputs[0].dim() else 1
+            inputs = self._registry.inputs
+            size = inputs[0].shape[0] if inputs and inputs[0].dim() else 1
             session.numbers("optimised", "loss", place).add(tick, session.step, value, size)
             bad = value - value != 0.0 and self._first_bad(tick, place, loss)
             if value == 0.0 or value != value:
                 self._odd += 1
                 if self._odd <= 2:
-                    session.schedule.event(session.step)
-        if session.crowded or not (session.sampled or bad or not loss.requires_grad):
-            return
-        found = graph.walk(loss.grad_fn, measure_activations=not session.checkpointing)
-        expression = loss_expression(user_frame) if user_frame is not None else None
+                    session.schedule.event(session.step // max(len(self._registry.live_optimizers), 1))
+        if not session.crowded and (session.sampled or bad or not loss.requires_grad):
+            behind = graph.walk(loss.grad_fn, measure_activations=not session.checkpointing)
+            if session.sampled and behind.order:
+                seen.append((loss, behind))
+            self._graph(loss, behind, value, tick, place, user_frame)
+
+    def _graph(
+        self, loss: torch.Tensor, found: graph.Walk, value: float | None, tick: int, place: int | None, frame: Any
+    ) -> None:
+        """What stands between the scalar and the parameters."""
+        session = self._session
+        expression = loss_expression(frame) if frame is not None else None
         if expression is not None and self._registry.calls_since_backward == 0 and loss.numel() == 1:
-            self._hand_written(loss, expression, user_frame)
+            self._hand_written(loss, expression, frame)
         self._by_hand(found.leaves)
         if self.captured is not None:
             self.captured.reached(found.leaves, value, not self._registry.live_optimizers)
@@ -124,8 +142,8 @@ class BackwardProbe:
             and self._last_step != session.step
             and any(p.grad is not None and measure.readable(p.grad) and bool(p.grad.any()) for p in found.leaves[:8])
         )
-        if not session.checkpointing and loss.grad_fn is not None:
-            for singular in numerics.singular_points(tick, session.step, loss.grad_fn):
+        if not session.checkpointing:
+            for singular in numerics.singular_points(tick, session.step, found.order):
                 session.emit(singular)
         session.emit(
             Backward(
@@ -209,18 +227,15 @@ class BackwardProbe:
         """Without an optimizer, what happened to the weights between two measured backward passes."""
         session = self._session
         if self._registry.live_optimizers:
-            self._kept = []
+            self._kept = None
             return
-        if self._kept and self._kept_step + 1 == session.step:
-            facts = [parameter_facts(self._registry, p, before) for p, before in self._kept]
-            session.emit(Update(session.now(), self._kept_step, -1, facts))
+        if self._kept is not None and self._kept_step + 1 == session.step:
+            session.emit(Update(session.now(), self._kept_step, -1, self._kept.facts(self._registry)))
         self._kept_step = session.step
-        self._kept = [(p, part(p.detach()).clone()) for p in leaves[:MOST_PARAMETERS] if measure.readable(p)]
+        self._kept = Before(leaves)
 
     def _finished(self) -> None:
         session = self._session
-        session.backwards += 1
-        self._last_step = session.step
         self._registry.clear_step()
         if not self._registry.live_optimizers:
             # Weights are moved by hand: a step of training is then a backward.

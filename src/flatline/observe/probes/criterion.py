@@ -220,7 +220,8 @@ class CriterionProbe:
             self._registry.calls_since_backward += 1
         if odd and session.step > 12:
             self._zero_calls += 1
-            odd = self._zero_calls < 32 or self._zero_calls % 64 == 0
+            # Ever more seldom: a loss may be 0 for a million steps.
+            odd = self._zero_calls < 32 or self._zero_calls & (self._zero_calls - 1) == 0
         # Without gradients a loss module may be called once an epoch: its first calls are always worth a look.
         measured = odd or (session.sampled and training) or (not training and len(series.values) <= 3)
         return _Seen(tick, series.number, place, training, reduction, value, measured)
@@ -283,7 +284,9 @@ class CriterionProbe:
             valid = target != options.get("ignore_index", -100)
             call.valid_targets = int(valid.sum())
             if measure.readable(input):
-                call.correct = int(((input.argmax(dimension) == target) & valid).sum())
+                # Along the last dimension the search is many times as fast.
+                best = torch.argmax(torch.movedim(input.detach(), dimension, -1).contiguous(), -1)
+                call.correct = int(((best == target) & valid).sum())
 
 
 def _binary(call: CriterionCall, input: torch.Tensor, target: torch.Tensor) -> None:

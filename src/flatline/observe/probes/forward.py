@@ -61,6 +61,10 @@ class ForwardProbe:
         for context in (torch.no_grad, torch.inference_mode):
             patches.replace(context, "__enter__", make)
 
+    @property
+    def watching(self) -> bool:
+        return bool(len(self._patches))
+
     def _evaluation_begins(self, frame: Any) -> None:
         session = self._session
         if session.sampled or session.compiled or session.backwards == 0 or len(self._patches):
@@ -184,7 +188,8 @@ class ForwardProbe:
         )
         for index, tensor in enumerate(inputs[:2]):
             self._samples.keep(tick, "input", f"input {index}", tensor, gradient)
-        if gradient and outputs:
+        # Only of outputs that are one vector a sample is more asked than the criterion's input tells.
+        if gradient and outputs and outputs[0].dim() == 2:
             self._samples.keep(tick, "prediction", "model output", outputs[0], gradient)
 
 

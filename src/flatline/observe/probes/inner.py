@@ -5,8 +5,6 @@ Asked just before the program's backward, on sampled steps.
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
 from flatline.observe import axes, graph, measure, signal
@@ -32,14 +30,11 @@ class InnerProbe:
         self._alike: list[torch.Tensor] | None = None
         self.look = session.guarded("inner", self._observe)
 
-    def _observe(self, tensors: Any, hooked: bool) -> None:
+    def _observe(self, loss: torch.Tensor, behind: graph.Walk, hooked: bool) -> None:
         session = self._session
-        loss = tensors[0] if isinstance(tensors, (tuple, list)) and tensors else tensors
-        if not session.sampled or not isinstance(loss, torch.Tensor) or loss.grad_fn is None or not measure.ordinary():
-            return
         if loss.numel() != 1 or not measure.readable(loss):
             return
-        self._compare(loss)
+        self._compare(behind.leaves)
         if session.checkpointing:
             return
         if self._axes < 2:
@@ -56,11 +51,10 @@ class InnerProbe:
             if passed is not None:
                 session.emit(Signal(session.now(), session.step, passed.depths, passed.gradients, passed.spreads))
 
-    def _compare(self, loss: torch.Tensor) -> None:
+    def _compare(self, leaves: list[torch.Tensor]) -> None:
         """Units that start as copies of each other are compared again at every measured step."""
         session = self._session
         if self._alike is None:
-            leaves = graph.walk(loss.grad_fn, measure_activations=False).leaves
             self._alike = [p for p in leaves if _comparable(p) and 0.0 in _differences(p)][:MOST_COMPARED]
         for parameter in filter(measure.readable, self._alike):
             rows, columns = _differences(parameter)

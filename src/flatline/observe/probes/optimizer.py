@@ -13,16 +13,15 @@ from torch.optim.optimizer import (
 )
 
 from flatline.observe import measure
-from flatline.observe.events import LearningRate, OptimizerSeen, ParameterFacts, StepCount, Update
+from flatline.observe.events import LearningRate, OptimizerSeen, StepCount, Update
 from flatline.observe.patching import Patches, unseen
 from flatline.observe.probes.built import builder_frame
 from flatline.observe.probes.replicas import Replicas
 from flatline.observe.registry import Registry
 from flatline.observe.session import Session
 from flatline.observe.sharding import local
+from flatline.observe.weights import Before
 
-MOST_PARAMETERS = 512
-MOST_ELEMENTS_KEPT = 1 << 16
 NAN = float("nan")
 
 
@@ -41,7 +40,7 @@ class OptimizerProbe:
         # Optimizers whose gradients were cleared since their last step, and those whose next step is judged by it.
         self._cleared: set[int] = set()
         self._watched: set[int] = set()
-        self._kept: dict[int, list[tuple[torch.Tensor, torch.Tensor]]] = {}
+        self._kept: dict[int, Before] = {}
         self._created = session.guarded("optimizer", self._observe_created)
         self._pre = session.guarded("optimizer", self._observe_before)
         self._post = session.guarded("optimizer", self._observe_after)
@@ -50,10 +49,16 @@ class OptimizerProbe:
         session.before_flush.append(session.spared("optimizer", self._counts, None))
 
     def install(self, patches: Patches) -> None:
-        self._handles = [
-            register_optimizer_step_pre_hook(lambda optimizer, args, kwargs: self._pre(optimizer)),
-            register_optimizer_step_post_hook(lambda optimizer, args, kwargs: self._post(optimizer)),
-        ]
+        session, pre, post = self._session, self._pre, self._post
+
+        def before(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+            if session.sampled:
+                pre(optimizer)
+
+        def after(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+            post(optimizer)
+
+        self._handles = [register_optimizer_step_pre_hook(before), register_optimizer_step_post_hook(after)]
         created = self._created
 
         def make(original: Callable[..., None]) -> Callable[..., None]:
@@ -108,35 +113,37 @@ class OptimizerProbe:
 
     def _observe_before(self, optimizer: torch.optim.Optimizer) -> None:
         number = self.announce(optimizer, None)
-        rates = [float(group.get("lr", NAN)) for group in optimizer.param_groups]
+        self._observe_rates(optimizer, number)
+        self._replicas.look(number, optimizer)
+        self._kept[number] = Before(p for group in optimizer.param_groups for p in group["params"])
+
+    def _observe_rates(self, optimizer: torch.optim.Optimizer, number: int) -> None:
+        rates = [group.get("lr", NAN) for group in optimizer.param_groups]
         momenta = [_momentum(group) for group in optimizer.param_groups]
+        if not self._session.sampled and any(isinstance(rate, torch.Tensor) and not rate.is_cpu for rate in rates):
+            # To compare it would be to wait for the device.
+            return
         if self._rates.get(number) != (rates, momenta):
-            self._rates[number] = (rates, momenta)
+            # A copy of a rate that is a tensor: the program changes it in place.
+            self._rates[number] = ([float(rate) for rate in rates], momenta)
             session = self._session
-            session.emit(LearningRate(session.now(), session.step, number, rates, momenta))
-        if self._session.sampled:
-            self._replicas.look(number, optimizer)
-            self._kept[number] = [
-                (parameter, part(local(parameter).detach()).clone())
-                for group in optimizer.param_groups
-                for parameter in group["params"][:MOST_PARAMETERS]
-                if measure.readable(local(parameter))
-                # Of a sharded parameter with few rows, some processes hold nothing.
-                and (local(parameter).numel() or not parameter.numel())
-            ]
+            session.emit(LearningRate(session.now(), session.step, number, self._rates[number][0], momenta))
 
     def _observe_after(self, optimizer: torch.optim.Optimizer) -> None:
         session = self._session
         number = self._registry.optimizers.get(optimizer)
         if number is None:
-            return
+            number = self.announce(optimizer, None)
         self._steps[number] = self._steps.get(number, 0) + 1
         kept = self._kept.pop(number, None)
-        if kept and not session.crowded:
-            facts = [parameter_facts(self._registry, parameter, before) for parameter, before in kept]
+        if kept is not None and not session.crowded:
             # A closure clears the gradients inside the step, so it is only after it that this can be said.
             stale = number in self._watched and number not in self._cleared
-            session.emit(Update(session.now(), session.step, number, facts, stale))
+            facts = kept.facts(self._registry)
+            if facts:
+                session.emit(Update(session.now(), session.step, number, facts, stale))
+        else:
+            self._observe_rates(optimizer, number)
         self._cleared.discard(number)
         session.step += 1
         self._after_step()
@@ -162,34 +169,6 @@ class OptimizerProbe:
             if self._told.get(number) != (steps, clears):
                 self._told[number] = (steps, clears)
                 session.emit(StepCount(session.tick, session.step, number, steps, clears, session.backwards))
-
-
-def parameter_facts(registry: Registry, parameter: torch.Tensor, before: torch.Tensor) -> ParameterFacts:
-    """What a step did to a parameter, given the ``part`` of it that was copied before."""
-    with torch.no_grad():
-        after = part(local(parameter).detach())
-        change = after - before
-        gradient = local(parameter.grad) if parameter.grad is not None else None
-        has = gradient is not None and measure.readable(gradient)
-        size = float(part(gradient).float().norm()) if has and gradient is not None else NAN
-        weight, update = float(before.float().norm()), float(change.float().norm())
-        return ParameterFacts(
-            registry.parameter(parameter),
-            size,
-            weight,
-            update,
-            moved=not torch.equal(after, before),
-            has_gradient=has,
-            non_finite_gradient=has and size - size != 0,
-            non_finite_weight=not bool(torch.isfinite(after).all()),
-        )
-
-
-def part(tensor: torch.Tensor) -> torch.Tensor:
-    """At most 65,536 evenly spaced elements: enough to see whether and how far a parameter moves."""
-    flat = tensor.reshape(-1)
-    stride = -(-flat.numel() // MOST_ELEMENTS_KEPT)
-    return flat[::stride] if stride > 1 else flat
 
 
 def _numbers(group: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from flatline.observe.session import Session
 
 MOST_ROWS_A_STEP = 1024
 MOST_BYTES = 24 << 20
+# A criterion's input matters most at the start; that of a language model is a megabyte each time.
+MOST_OUTPUT_BYTES = 4 << 20
 MOST_ROW_BYTES = 64 << 10
 
 
@@ -24,6 +26,7 @@ class Samples:
         self._registry = registry
         self._bytes = 0
         self._evaluation_bytes = 0
+        self._output_bytes = 0
 
     def targets(self, tick: int, output: torch.Tensor | None, target: torch.Tensor | None, training: bool) -> None:
         """Called with what a criterion was given; the inputs are those of the top-level modules of this step."""
@@ -35,11 +38,14 @@ class Samples:
         if not measure.readable(tensor) or tensor.dim() == 0 or tensor.numel() == 0 or tensor.is_complex():
             return
         rows = min(tensor.shape[0], MOST_ROWS_A_STEP)
-        kept = tensor.detach()[:rows].cpu()
-        kept = kept.to(torch.float32) if kept.is_floating_point() else kept.to(torch.int64)
-        size = kept.numel() * kept.element_size()
+        kind = torch.float32 if tensor.is_floating_point() else torch.int64
+        size = tensor.numel() // tensor.shape[0] * rows * (4 if kind is torch.float32 else 8)
         if size > rows * MOST_ROW_BYTES:
             return
+        if role == "output":
+            if self._output_bytes + size > MOST_OUTPUT_BYTES:
+                return
+            self._output_bytes += size
         spent = self._bytes if training else self._evaluation_bytes
         if spent + size > (MOST_BYTES if training else MOST_BYTES // 4):
             return
@@ -47,7 +53,7 @@ class Samples:
             self._bytes += size
         else:
             self._evaluation_bytes += size
-        kept = kept.contiguous()
+        kept = tensor.detach()[:rows].cpu().to(kind).contiguous()
         data = ctypes.string_at(kept.data_ptr(), size)
         self._session.emit(
             Sample(

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from flatline.observe import measure, structure
+from flatline.observe import graph, structure
 from flatline.observe.events import Code, LossMask, Visible
 from flatline.observe.patching import Looked, Patches
 from flatline.observe.registry import Registry
@@ -36,21 +36,19 @@ class StructureProbe:
         self._looks = MOST_LOOKS
         self.hooked = True
 
-    def _observe(self, tensors: Any) -> None:
+    def _observe(self, behind: graph.Walk) -> None:
         session = self._session
-        loss = tensors[0] if isinstance(tensors, (tuple, list)) and tensors else tensors
-        if not session.sampled or not isinstance(loss, torch.Tensor) or loss.grad_fn is None or not measure.ordinary():
-            return
-        code = structure.latent(loss.grad_fn)
+        root = behind.order[0][0]
+        code = structure.latent(root)
         if code is not None:
             session.emit(Code(session.now(), session.step, *code))
-        mask = structure.loss_mask(loss.grad_fn)
+        mask = structure.loss_mask(root)
         if mask is not None and mask.numel() <= MOST_MASKED:
             kept = mask.detach().to("cpu", torch.uint8).reshape(-1)
             session.emit(LossMask(session.now(), session.step, list(mask.shape), bytes(kept.tolist())))
         outputs = list(self._registry.outputs)
         if self._looks < MOST_LOOKS and outputs and not session.checkpointing and not torch.is_anomaly_enabled():
-            found = structure.visible_positions(loss.grad_fn, outputs)
+            found = structure.visible_positions(behind.order, outputs)
             if found is not None:
                 self._looks += 1
                 tokens, position, seen = found
