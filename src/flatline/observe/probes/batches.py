@@ -21,10 +21,11 @@ from flatline.observe.session import Session
 
 
 class _Epoch:
-    __slots__ = ("batches", "ended", "loader", "samples")
+    __slots__ = ("batches", "ended", "length", "loader", "samples")
 
-    def __init__(self, loader: int) -> None:
+    def __init__(self, loader: int, length: int) -> None:
         self.loader = loader
+        self.length = length
         self.batches = 0
         self.samples = 0
         self.ended = False
@@ -40,6 +41,10 @@ class BatchesProbe:
         self.captured: Captured | None = None
         self._epochs: weakref.WeakKeyDictionary[Any, _Epoch] = weakref.WeakKeyDictionary()
         self._places: weakref.WeakKeyDictionary[Any, int | None] = weakref.WeakKeyDictionary()
+        # The pass over each loader that began last, and how many batches a pass has.
+        self._last: dict[int, _Epoch] = {}
+        self._lengths: dict[int, int] = {}
+        session.before_flush.append(lambda force: self._completed(None) if force else None)
         self._created = session.guarded("batches", self._observe_created)
         self._started = session.guarded("batches", self._observe_started)
         self._drawn = session.guarded("batches", self._observe_drawn)
@@ -89,8 +94,11 @@ class BatchesProbe:
             iterable = isinstance(loader.dataset, data.IterableDataset)
             length = samples = -1
             if not iterable:
-                samples = len(loader.dataset)
-                length = len(loader) if loader.batch_sampler is None or loader.batch_size is not None else -1
+                # A data set that is indexed only, as Keras makes them, has no length; its sampler has.
+                samples = len(loader.dataset) if hasattr(type(loader.dataset), "__len__") else -1
+                known = loader.batch_sampler is None or loader.batch_size is not None or samples < 0
+                length = len(loader) if known and hasattr(type(loader.sampler), "__len__") else -1
+            self._lengths[number] = length
             self._session.emit(
                 LoaderSeen(
                     number,
@@ -112,7 +120,8 @@ class BatchesProbe:
         previous = self._epochs.get(iterator)
         if previous is not None and not previous.ended:
             self._observe_ended(iterator, exhausted=False)
-        self._epochs[iterator] = _Epoch(number)
+        self._completed(number)
+        self._epochs[iterator] = self._last[number] = _Epoch(number, self._lengths.get(number, -1))
         session.emit(EpochStarted(session.now(), session.step, number, session.locator.here(frame)))
 
     def _observe_drawn(self, iterator: Any, batch: Any) -> None:
@@ -130,9 +139,19 @@ class BatchesProbe:
             if self.captured is not None and len(shape):
                 self.captured.batch_rows.add(int(shape[0]))
 
+    def _completed(self, loader: int | None) -> None:
+        """Ends passes that gave all their batches without being asked for one more, as Lightning's loops end."""
+        for epoch in list(self._last.values()):
+            if loader in (None, epoch.loader) and 0 < epoch.length <= epoch.batches:
+                self._end(epoch, True)
+
     def _observe_ended(self, iterator: Any, exhausted: bool = True) -> None:
         epoch = self._epochs.get(iterator)
-        if epoch is not None and not epoch.ended:
+        if epoch is not None:
+            self._end(epoch, exhausted)
+
+    def _end(self, epoch: _Epoch, exhausted: bool) -> None:
+        if not epoch.ended:
             epoch.ended = True
             session = self._session
             self._fingerprints.ended(epoch.loader)

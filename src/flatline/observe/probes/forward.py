@@ -27,6 +27,7 @@ from flatline.observe.session import Session
 MOST_TENSORS = 8
 # Evaluation seldom falls on a sampled step, so it is watched by itself: a few times for each line that begins one.
 MOST_EVALUATIONS = 4
+_NO_INPUTS = ("label", "target", "mask", "position", "token_type", "num_items", "past_key")
 _DROPOUTS = ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout")
 
 
@@ -148,7 +149,7 @@ class ForwardProbe:
         number = registry.model(module)
         if self.captured is not None:
             self.captured.model_called(number, module, args, kwargs, output)
-        inputs = _tensors(args)
+        inputs = _tensors(args) or _tensors(_named_inputs(kwargs))
         outputs = _tensors(output)
         registered = set(map(id, module.modules()))
         called: list[int] = []
@@ -181,6 +182,11 @@ class ForwardProbe:
             self._samples.keep(tick, "input", f"input {index}", tensor, gradient)
         if gradient and outputs:
             self._samples.keep(tick, "prediction", "model output", outputs[0], gradient)
+
+
+def _named_inputs(kwargs: dict[str, Any]) -> list[Any]:
+    """What a model is given by name, as transformers does, without the answers and what only says where data stand."""
+    return [value for name, value in kwargs.items() if not any(word in name for word in _NO_INPUTS)]
 
 
 def _has_mode(module: torch.nn.Module) -> bool:
