@@ -94,10 +94,10 @@ class BatchesProbe:
             iterable = isinstance(loader.dataset, data.IterableDataset)
             length = samples = -1
             if not iterable:
-                # A data set that is indexed only, as Keras makes them, has no length; its sampler has.
-                samples = len(loader.dataset) if hasattr(type(loader.dataset), "__len__") else -1
-                known = loader.batch_sampler is None or loader.batch_size is not None or samples < 0
-                length = len(loader) if known and hasattr(type(loader.sampler), "__len__") else -1
+                samples = _length(loader.dataset)
+                # With batches of the program's own, only where their number is known at all.
+                if loader.batch_sampler is None or loader.batch_size is not None or samples < 0:
+                    length = _length(loader)
             self._lengths[number] = length
             self._session.emit(
                 LoaderSeen(
@@ -156,3 +156,11 @@ class BatchesProbe:
             session = self._session
             self._fingerprints.ended(epoch.loader)
             session.emit(EpochEnded(session.now(), session.step, epoch.loader, epoch.batches, epoch.samples, exhausted))
+
+
+def _length(sized: Any) -> int:
+    """How long; -1 where that is not known: a data set may have no length, or one that fails (Keras)."""
+    try:
+        return len(sized)
+    except (TypeError, NotImplementedError):
+        return -1

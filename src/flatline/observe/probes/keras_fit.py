@@ -6,6 +6,7 @@ The loss of a batch is computed from the mean over the epoch so far, which is al
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -56,6 +57,8 @@ class _Fit:
         self.number = number
         self.batches = 0
         self.samples = 0
+        # Rows whose losses are known, and the sum of these losses over them.
+        self.seen = 0
         self.total = 0.0
         self.waiting: tuple[int, int, int, Any] | None = None
         self.described = False
@@ -69,6 +72,7 @@ class KerasFit:
         self._started = started
         self._fit: _Fit | None = None
         self._fits = 0
+        self._samples = 0
         self._optimizers: dict[int, tuple[Any, int]] = {}
         self._places: dict[int, int | None] = {}
         self._steps: dict[int, int] = {}
@@ -149,7 +153,7 @@ class KerasFit:
         fit, session = self._fit, self._session
         if fit is None:
             return
-        fit.batches = fit.samples = 0
+        fit.batches = fit.samples = fit.seen = 0
         fit.total = 0.0
         session.emit(EpochStarted(session.now(), session.step, fit.number, fit.place))
         self._optimizer(fit)
@@ -192,13 +196,12 @@ class KerasFit:
         tick, steps, rows, mean = fit.waiting
         fit.waiting = None
         session = self._session
-        seen = self._seen_rows = getattr(self, "_seen_rows", 0) if fit.total else 0
-        total = float(mean) * (seen + rows)
+        total = float(mean) * (fit.seen + rows)
         value = (total - fit.total) / rows if rows else NAN
         # A loss that never differs from its mean is that mean: rounding would make it one that varies.
         if abs(value - float(mean)) <= 2e-6 * abs(float(mean)):
             value = float(mean)
-        self._seen_rows, fit.total = seen + rows, total
+        fit.seen, fit.total = fit.seen + rows, total
         name, options = _criterion(fit.model)
         series = session.numbers("criterion", name, fit.place, "mean")
         series.add(tick, session.step, value, rows)
@@ -234,7 +237,7 @@ class KerasFit:
         """The first call of the loss: its shapes, the activation before it, the values of the targets, some rows."""
         session = self._session
         output, activation = _output(fit.model)
-        target = _facts(fit.y)
+        target = _facts(fit.y, fit.batch_size, output)
         facts = TensorFacts([fit.batch_size, *output], "float32", requires_grad=True)
         if activation in _ACTIVATIONS and not options.pop("joined", False):
             facts.origin = _ACTIVATIONS[activation]
@@ -306,8 +309,8 @@ def _rows(array: Any) -> tuple[str, list[int], bytes] | None:
     return (kind, [int(n) for n in part.shape], part.tobytes()) if part.nbytes <= MOST_BYTES else None
 
 
-def _facts(array: Any) -> TensorFacts | None:
-    """A summary of the targets, from their first rows."""
+def _facts(array: Any, batch: int, output: list[int]) -> TensorFacts | None:
+    """A summary of the targets, from their first rows, with the shape they have beside the output in the loss."""
     if not hasattr(array, "astype") or not getattr(array, "shape", ()) or not array.size:
         return None
     part = array[:MOST_ROWS].astype("float64").reshape(-1)
@@ -318,8 +321,11 @@ def _facts(array: Any) -> TensorFacts | None:
         if len(counts) > MOST_VALUES:
             counts = {}
             break
+    shape = [int(n) for n in array.shape[1:]]
+    # Keras adds or removes a last dimension of 1 before it compares the two.
+    shape = output if math.prod(shape) == math.prod(output) else shape
     return TensorFacts(
-        [min(int(array.shape[0]), MOST_ROWS), *(int(n) for n in array.shape[1:])],
+        [batch, *shape],
         str(array.dtype),
         minimum=float(part.min()),
         maximum=float(part.max()),

@@ -51,7 +51,7 @@ class KerasLosses:
 
     def _observe(self, loss: Any, target: Any, output: Any, result: Any, frame: Any) -> None:
         name = _NAMES.get(getattr(loss.fn, "__name__", ""))
-        if name is None or not isinstance(output, torch.Tensor) or not measure.ordinary():
+        if name is None or not measure.readable(output) or not measure.ordinary():
             return
         if name == "cross_entropy" and not (getattr(loss, "_fn_kwargs", None) or {}).get("from_logits"):
             return
