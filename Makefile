@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # The CPU build; a plain `torch` would bring gigabytes of CUDA.
 TORCH ?= torch==2.13.0
 
-.PHONY: demo test lint bench bench-accuracy bench-preflight bench-overhead bench-report bench-live bench-proof screenshots chromium docs clean
+.PHONY: demo test lint bench bench-accuracy bench-preflight bench-overhead bench-report bench-live bench-proof screenshots chromium docs book clean
 
 $(VENV)/.runtime: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -61,8 +61,13 @@ screenshots: $(VENV)/.tests chromium
 bench-proof: $(VENV)/.tests
 	$(BIN)/python bench/proof.py --write docs/proof.md
 
-docs: $(VENV)/.runtime
+# What the pages hold of the code and of real runs; then the book from the pages.
+docs: $(VENV)/.tests
 	$(BIN)/python docs/generate.py
+
+book: $(VENV)/.tests
+	$(BIN)/python -m sphinx -W --keep-going -q docs build/book
+	@echo "book: $(CURDIR)/build/book/index.html"
 
 clean:
 	rm -rf $(VENV) .flatline demo.verdict.json demo.report.html

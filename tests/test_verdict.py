@@ -117,7 +117,7 @@ def test_the_schema_names_exactly_the_fields_that_are_promised() -> None:
     """The fields of the design; ``text``, ``location`` of what is expected and ``related`` were added to them."""
     promised = {
         "": {"schema", "summary", "healthy", "symptoms", "causes", "ruled_out", "expected", "untested",
-             "probe_failures", "overhead", "run", "checks", "proof"},
+             "probe_failures", "overhead", "run", "checks", "proof", "log"},
         "experiment": {"asks", "changes", "outcome", "text", "control_measured", "trial_measured", "control", "trial",
                        "symptoms_in_control", "symptoms_in_trial", "steps", "seeds", "control_shown", "control_runs",
                        "trial_shown", "trial_runs", "p_value", "seconds"},
@@ -125,6 +125,8 @@ def test_the_schema_names_exactly_the_fields_that_are_promised() -> None:
         "trial": {"asks", "changes", "steps", "status", "message", "seconds", "isolation"},
         "proof": {"reproduced", "text", "control_shown", "control_runs", "seconds", "stopped", "trials"},
         "symptom": {"name", "first_step", "epoch", "value", "text"},
+        "log": {"path", "format", "series", "facts", "notes", "next", "why"},
+        "logged": {"name", "what", "entries", "first", "last"},
         "cause": {"name", "level", "confidence", "location", "evidence", "experiment", "fix", "related"},
         "location": {"file", "line", "source"},
         "ruled_out": {"name", "evidence"},

@@ -20,6 +20,7 @@ import click
 
 from flatline.changes import Change
 from flatline.environment import Program, watched_environment
+from flatline.watchdog import Watchdog
 
 _FORWARDED = ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
 _TO_THE_GROUP = ("SIGINT", "SIGQUIT")
@@ -49,8 +50,21 @@ def new_store(folder: str | None) -> Path:
         ignore = parent / ".gitignore"
         if not ignore.exists():
             ignore.write_text("*\n", encoding="utf-8")
-        return parent / name
+        return parent / name if rank is not None else _reserved(parent / name)
     raise click.ClickException("no folder can be written to for the record of this run; name one with --runs FOLDER")
+
+
+def _reserved(path: Path) -> Path:
+    """The path, or one like it, taken with an empty file: processes of several machines may have one number, and start
+    in one second; and a clock that was set back makes names anew."""
+    for number in range(1, 1000):
+        found = path if number == 1 else path.with_stem(f"{path.stem}-{number}")
+        try:
+            found.open("xb").close()
+        except FileExistsError:
+            continue
+        return found
+    raise click.ClickException(f"there are a thousand records like {path}; name another folder with --runs FOLDER")
 
 
 def own_rank() -> int | None:
@@ -108,7 +122,8 @@ def launch(
     program = Program([sys.executable, *interpreter_flags()], kind == "module", [target, *arguments])
     command = program.command
     environment = watched_environment(program, store, os.getcwd(), os.environ, show_status, changes, steps)
-    environment |= {f"FLATLINE_RUN_{key}": value for key, value in (settings or {}).items()}
+    watchdog = Watchdog()
+    environment |= {f"FLATLINE_RUN_{key}": value for key, value in {**watchdog.settings, **(settings or {})}.items()}
     previous: dict[int, Any] = {}
     waiting: list[int] = []
     process: subprocess.Popen[bytes] | None = None
@@ -134,10 +149,27 @@ def launch(
         process = subprocess.Popen(command, env=environment, close_fds=False, preexec_fn=_die_with_parent())
         for number in waiting:
             forward(number, None)
-        return process.wait()
+        with watchdog.over(process):
+            return process.wait()
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+        if watchdog.store_given_up:
+            _tell_of_store(store)
+
+
+def _tell_of_store(store: Path) -> None:
+    """The program could not write to the end; its record says so, if at least we can write to it now."""
+    from flatline.observe.events import ProbeFailed
+    from flatline.record.store import StoreError, Writer
+
+    message = "a write to the record was given up because it took too long; what came after is missing"
+    try:
+        writer = Writer(str(store))
+        writer.write([ProbeFailed("store", message)])
+        writer.close()
+    except (StoreError, OSError) as error:
+        click.echo(f"flatline: {message} ({error})", err=True)
 
 
 def interpreter_flags() -> list[str]:

@@ -64,10 +64,13 @@ def _spawning(original: Callable[..., Any], settings: dict[str, Any]) -> Callabl
     def start_processes(fn: Any, *args: Any, **kwargs: Any) -> Any:
         import importlib.util
 
-        method = kwargs.get("start_method", args[4] if len(args) > 4 else "spawn")
-        # The new process must be able to import us, or it could not even begin.
-        if method != "fork" and not isinstance(fn, Spawned) and importlib.util.find_spec("flatline") is not None:
-            fn = Spawned(fn, settings)
+        try:
+            method = kwargs.get("start_method", args[4] if len(args) > 4 else "spawn")
+            # The new process must be able to import us, or it could not even begin.
+            if method != "fork" and not isinstance(fn, Spawned) and importlib.util.find_spec("flatline") is not None:
+                fn = Spawned(fn, settings)
+        except Exception as error:
+            print(f"flatline: these processes are not recorded: {type(error).__name__}: {error}", file=sys.__stderr__)
         return original(fn, *args, **kwargs)
 
     return unseen(start_processes, original)

@@ -11,10 +11,11 @@ import os
 import sys
 import time
 import types
-from collections.abc import Callable
+from collections.abc import Callable, MutableSequence
 from typing import TYPE_CHECKING, Any
 
 from flatline import processes
+from flatline.observe import heartbeat
 from flatline.observe.events import RunEnded, RunStarted
 from flatline.observe.imports import AfterImport
 from flatline.observe.patching import Patches, hide_from_tracebacks, unseen
@@ -44,6 +45,7 @@ class Recorder:
         limit: int | None = None,
         rank: int | None = None,
         preflight: Preflight | None = None,
+        beat: MutableSequence[float] | None = None,
     ) -> None:
         self._process = os.getpid()
         self._changes = changes
@@ -60,7 +62,9 @@ class Recorder:
         self.status = StatusLine(sys.stderr) if show_status else None
         if self.status is not None and not self.status.possible:
             self.status = None
-        self.session = Session(self.writer.write, home, self.status.update if self.status is not None else None)
+        self.session = Session(
+            self.writer.write, home, self.status.update if self.status is not None else None, heartbeat=beat
+        )
         self.patches = Patches()
         self.session.limit, self.session.leave = limit, self._leave
         self.probes: Any = None
@@ -80,9 +84,16 @@ class Recorder:
         self._started.module = before[-1:] == ["-m"]
         self._started.python = before[:-1] if self._started.module else before
         self.session.emit(self._started)
-        self.session.flush(force=True)
+        if beat is not None:
+            heartbeat.heed(beat, self.session.guards)
+        self.session.guarded("store", self.session.flush)(force=True)
         # An open SQLite connection must not be carried into another process: closing it there would disturb ours.
-        os.register_at_fork(before=self.writer.pause, after_in_parent=self.writer.resume, after_in_child=self._forked)
+        spared = self.session.spared
+        os.register_at_fork(
+            before=spared("store", self.writer.pause, None),
+            after_in_parent=spared("store", self.writer.resume, None),
+            after_in_child=spared("store", self._forked, None),
+        )
         # os._exit skips everything that would write what is still held.
         self.patches.replace(os, "_exit", self._exiting)
         hide_from_tracebacks(self.patches)
@@ -103,7 +114,7 @@ class Recorder:
             self.status.abandon()
 
     def _exiting(self, original: Any) -> Any:
-        last_words = self._write_rest
+        last_words = self.session.spared("end", self._write_rest, None)
 
         def _exit(*args: Any, **kwargs: Any) -> Any:
             last_words(None)
@@ -175,15 +186,12 @@ class Recorder:
         if os.getpid() != self._process:
             return
         # Python has set this when it showed an error that nothing caught.
-        self._write_rest(getattr(sys, "last_value", None))
+        self.session.spared("end", self._write_rest, None)(getattr(sys, "last_value", None))
+        for remove in self._removals():
+            # Where that fails, the run is over and its record is written; a patch left in place changes nothing.
+            self.session.guarded("uninstall", remove)()
         # What runs from here on (``__del__`` methods) meets half-dismantled modules: nothing of ours may be called.
         self.session.active = False
-        for remove in self._removals():
-            try:
-                remove()
-            except Exception:
-                # The run is over and its record is written; a patch left in place changes nothing.
-                continue
 
     def _write_rest(self, error: BaseException | None) -> None:
         guarded = self.session.guarded
@@ -191,7 +199,7 @@ class Recorder:
         guarded("printed", self.printed.finish)()
         guarded("end", self._tell_the_end)(error)
         if self.status is not None:
-            self.status.clear()
+            self.session.spared("status", self.status.clear, None)()
         guarded("end", self.session.flush)(force=True)
 
     def _leave(self) -> None:
@@ -238,7 +246,17 @@ def start(settings: dict[str, str]) -> Recorder:
         settings.get("FLATLINE_RUN_CHANGES", ""),
         int(steps) if steps else None,
         preflight=_preflight(settings.get("FLATLINE_RUN_CHECK")),
+        beat=_beat(settings),
     )
+
+
+def _beat(settings: dict[str, str]) -> MutableSequence[float] | None:
+    """What the launcher shares with us; None where it does not, and for checks, which may take minutes."""
+    try:
+        beat = heartbeat.shared(int(settings["FLATLINE_RUN_HEARTBEAT"]))
+    except (KeyError, ValueError, OSError):
+        return None
+    return beat if "FLATLINE_RUN_CHECK" not in settings else None
 
 
 def start_rank(settings: dict[str, Any], rank: int) -> Recorder:

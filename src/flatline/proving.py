@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -22,6 +22,7 @@ from flatline.experiments.trial import Limits, TrialRequest
 from flatline.observe.events import Cost
 from flatline.observe.location import CALLER_FOLDER
 from flatline.record.reader import Recording, read
+from flatline.record.secrets import HIDDEN, same_but_hidden
 
 if TYPE_CHECKING:
     from flatline.verdict import Verdict
@@ -44,6 +45,7 @@ def prove_run(
     memory: int | None = None,
     audience: Audience | None = None,
     environment: Mapping[str, str] | None = None,
+    argv: Sequence[str] | None = None,
 ) -> Proof:
     """Makes the experiments on a recorded run, and keeps what they show in its store.
 
@@ -55,6 +57,7 @@ def prove_run(
         memory: bytes that one trial may use; None for what is free now, shared among those that run at a time.
         audience: who is told how it goes.
         environment: the variables that the program runs with; None for those of this process.
+        argv: the program and its arguments as they were given, when they are known: the record holds no secrets.
 
     Raises:
         CannotProve: the run cannot be started again as it was.
@@ -62,7 +65,7 @@ def prove_run(
         flatline.record.store.StoreError: the store cannot be read.
     """
     recording = read(store)
-    program = program_of(recording)
+    program = program_of(recording, argv)
     runner: Runner = RayRunner() if on == "ray" else LocalRunner()
     try:
         free = psutil.virtual_memory().available
@@ -83,7 +86,7 @@ def duration(recording: Recording) -> float:
     return max((cost.total for cost in recording.all(Cost)), default=0.0)
 
 
-def program_of(recording: Recording) -> Program:
+def program_of(recording: Recording, argv: Sequence[str] | None = None) -> Program:
     """The program that was recorded, to be started again.
 
     Raises:
@@ -101,9 +104,15 @@ def program_of(recording: Recording) -> Program:
         raise CannotProve(f"the program of this run, {run.argv[0]}, is no longer in {run.directory}")
     for file, text in recording.sources.items():
         path = Path(run.directory, file)
-        if text and path.is_file() and path.read_text(encoding="utf-8", errors="replace") != text:
+        if text and path.is_file():
+            if same_but_hidden(path.read_text(encoding="utf-8", errors="replace"), text):
+                continue
             raise CannotProve(f"{file} has changed since this run was recorded; `flatline prove PROGRAM` runs it anew")
-    return Program(list(run.python), run.module, list(run.argv))
+    if argv is None and any(HIDDEN in argument for argument in run.argv):
+        raise CannotProve(
+            "the arguments of this run held a secret, which no record keeps; `flatline prove PROGRAM ARGUMENTS` runs it anew"
+        )
+    return Program(list(run.python), run.module, list(run.argv if argv is None else argv))
 
 
 def prove(

@@ -113,6 +113,32 @@ class CheckItem(msgspec.Struct):
     text: str
 
 
+class LoggedItem(msgspec.Struct):
+    """One series of a log: its name there, what it is taken for, and its first and last value."""
+
+    name: str
+    what: str
+    entries: int
+    first: float | str
+    last: float | str
+
+
+class LogItem(msgspec.Struct):
+    """What was read when the verdict comes from a log alone (``flatline read``).
+
+    ``facts`` are what it shows beside the symptom, ``notes`` say what of it could not be read; ``next`` is the one command that would tell the causes apart, and
+    ``why`` what it would measure.
+    """
+
+    path: str
+    format: str
+    series: list[LoggedItem]
+    facts: list[str]
+    notes: list[str]
+    next: str
+    why: str
+
+
 class Verdict(msgspec.Struct):
     """The verdict file. Numbers that JSON cannot hold (NaN, infinities) are written as strings."""
 
@@ -129,6 +155,7 @@ class Verdict(msgspec.Struct):
     run: Run
     checks: list[CheckItem] = []
     proof: ProofItem | None = None
+    log: LogItem | None = None
 
     def to_json(self) -> bytes:
         return msgspec.json.format(msgspec.json.encode(self), indent=2)
@@ -162,7 +189,8 @@ def diagnose(recording: Recording, proof: Proof | None = None) -> Verdict:
 
     ``proof`` is what experiments on this run have shown: a confirmed cause is proven, a refuted one is ruled out.
     """
-    symptoms = find_all(recording)
+    failures = [f"{f.probe}: {f.message}" for f in recording.all(ProbeFailed)]
+    symptoms = find_all(recording, failures)
     if recording.stopped is not None:
         symptoms = [s for s in symptoms if s.name in BEFORE_TRAINING]
     case = Case(recording, symptoms)
@@ -170,7 +198,6 @@ def diagnose(recording: Recording, proof: Proof | None = None) -> Verdict:
     ruled_out: list[RuledOutItem] = []
     expected: list[ExpectedItem] = []
     untested: list[UntestedItem] = []
-    failures = [f"{f.probe}: {f.message}" for f in recording.all(ProbeFailed)]
     known = catalogue()
     titles = {name: cause.title for name, cause in known.items()}
     limits = {name: cause.before_training if case.preflight else Level.PROVEN for name, cause in known.items()}

@@ -81,7 +81,8 @@ def prove(
         if not module:
             require_program(program)
         status, store = launched(module, program, arguments, folder, quiet)
-    proven = run_experiments(store, on, budget, max_trials, memory, quiet)
+    argv = None if program.endswith(".sqlite") and not module else (program, *arguments)
+    proven = run_experiments(store, on, budget, max_trials, memory, quiet, argv)
     found = diagnosed(store)
     deliver(found, store, json_file, page or (None if quiet else page_of(store)), quiet)
     status = strict_status(status, strict, found)
@@ -95,8 +96,12 @@ def run_experiments(
     max_trials: int = 30,
     memory: int | None = None,
     quiet: bool = False,
+    argv: tuple[str, ...] | None = None,
 ) -> bool:
-    """Makes the experiments on a recorded run. Whether they could be made; if not, the reason is shown."""
+    """Makes the experiments on a recorded run. Whether they could be made; if not, the reason is shown.
+
+    ``argv`` is the program with its arguments, when they were given just now.
+    """
     from flatline.experiments.ray_runner import RayUnavailable
     from flatline.proving import CannotProve, prove_run
     from flatline.record.store import StoreError
@@ -104,7 +109,7 @@ def run_experiments(
 
     try:
         with TrialProgress(quiet=quiet) as audience:
-            prove_run(store, on, budget, max_trials, memory, audience)
+            prove_run(store, on, budget, max_trials, memory, audience, argv=argv)
     except (CannotProve, RayUnavailable, StoreError) as error:
         click.echo(f"flatline: no experiments were made: {error}", err=True)
         return False

@@ -13,6 +13,7 @@ from flatline.commands.showing import (
     diagnosed,
     newest_store,
     page_of,
+    path_of,
     require_folder,
     show,
     write_html,
@@ -46,7 +47,7 @@ def report(
     """
     json_file, sarif_file = require_folder("--json", json_path), require_folder("--sarif", sarif_path)
     page = require_folder("--html", html_path)
-    found = diagnosed(_path(store, folder) if store is not None else Path(newest_store(folder)))
+    found = diagnosed(path_of(store, folder) if store is not None else Path(newest_store(folder)))
     if found is None:
         sys.exit(1)
     page = page or page_of(found.store)
@@ -69,15 +70,6 @@ def report(
             if open_page:
                 _open(page)
     sys.exit(0 if complete else 1)
-
-
-def _path(name: str, folder: str) -> Path:
-    """What is written like a path is one, there or not; anything else is named as for ``flatline runs show``."""
-    if name.endswith(".sqlite") or Path(name).name != name:
-        return Path(name)
-    from flatline.commands.runs import find
-
-    return find(name, folder)
 
 
 def _which(found: Diagnosed) -> str:

@@ -44,7 +44,7 @@ def run(
     if prove:
         from flatline.commands.prove import run_experiments
 
-        run_experiments(store, quiet=quiet)
+        run_experiments(store, quiet=quiet, argv=(program, *arguments))
     found = diagnosed(store)
     deliver(found, store, json_file, page or (None if quiet else page_of(store)), quiet)
     sys.exit(end_like(strict_status(status, strict, found)))

@@ -36,7 +36,9 @@ def diagnosed(store: Path) -> Diagnosed | None:
         verdict = diagnose(recording, kept(store))
         if state_of(recording.run, recording.ended) == "killed":
             verdict.run.ended = "killed"
-            told = "The end of the program is not on record: it was killed, or it crashed."
+            given_up = any(failure.startswith("store:") for failure in verdict.probe_failures)
+            why = "its record could not be written" if given_up else "it was killed, or it crashed"
+            told = f"The end of the program is not on record: {why}."
             verdict.summary = f"{verdict.summary.removesuffix('.')}. {told}"
         return Diagnosed(store, recording, verdict)
     except StoreError as error:
@@ -91,7 +93,11 @@ def deliver(found: Diagnosed | None, store: Path, json_file: Path | None, html: 
         if json_file is not None:
             write_json(found, json_file)
         if not quiet:
-            show(found)
+            try:
+                show(found)
+            except Exception as error:
+                # A terminal that is gone, or cannot show it: the program's status is what counts.
+                click.echo(f"flatline: the report cannot be shown here ({type(error).__name__}: {error})", err=True)
         if html is not None and write_html(found, html) and not quiet:
             click.echo(f"report: {html}", err=True)
         if not quiet:
@@ -115,6 +121,19 @@ def require_folder(option: str, path: str | None) -> Path | None:
     if not absolute.parent.is_dir():
         raise click.UsageError(f"{option} {path}: there is no folder {absolute.parent}")
     return absolute
+
+
+def path_of(name: str, folder: str) -> Path:
+    """The store that is named: what is written like a path is one, there or not; else the start of a run's name.
+
+    Raises:
+        click.UsageError: no run of the folder is called so, or several are.
+    """
+    if name.endswith(".sqlite") or Path(name).name != name:
+        return Path(name)
+    from flatline.commands.runs import find
+
+    return find(name, folder)
 
 
 def newest_store(folder: str) -> str:

@@ -27,6 +27,9 @@ def launched(
     """Runs a program to its end, watched: its status, and its store as one file."""
     store = new_store(folder).absolute()
     status = launch("module" if module else "script", program, arguments, store, not quiet, settings)
+    if store.is_file() and not store.stat().st_size:
+        # Taken for this run, and nothing was recorded.
+        store.unlink()
     settle_all(store)
     return status, store
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import msgspec
 import numpy as np
 
 from flatline.causes.case import Case
+from flatline.record.secrets import Secrets
 from flatline.record.store import StoreError
 
 MOST_POINTS = 200
@@ -114,6 +116,8 @@ def keep(store: str | Path, proof: Proof) -> Proof:
         StoreError: the store cannot be written.
     """
     proof = _with_earlier(proof, kept(store))
+    for trial in proof.whole.trials:
+        trial.message = Secrets(os.environ).text(trial.message)
     try:
         with contextlib.closing(sqlite3.connect(store)) as connection, connection:
             connection.execute("CREATE TABLE IF NOT EXISTS proof (item BLOB NOT NULL)")

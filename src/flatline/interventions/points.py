@@ -94,7 +94,7 @@ class Points:
         self._mode: _Operations | None = None
         self._handles: list[Any] = []
         self._undo: dict[int, list[Callable[[], None]]] = {}
-        session.before_flush.append(self._tell)
+        session.before_flush.append(session.spared("interventions", self._tell, None))
 
     # words to the record -----------------------------------------------------------------------------------------
 

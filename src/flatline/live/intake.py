@@ -6,10 +6,12 @@ import math
 import shlex
 from dataclasses import dataclass, field
 
+import msgspec
 import numpy as np
 
 from flatline.live.curves import ThinnedCurve
 from flatline.observe import events as e
+from flatline.record.secrets import Secrets
 from flatline.report.visible import visible
 
 # A program may have a loss for every layer; a page with more curves than this is read by nobody.
@@ -87,7 +89,7 @@ class Intake:
         elif isinstance(event, e.Printed):
             self._printed = event.text.strip()[:300] or self._printed
         elif isinstance(event, e.RunStarted):
-            self.started = event
+            self.started = msgspec.structs.replace(event, argv=Secrets().arguments(event.argv))
         elif isinstance(event, e.RunEnded):
             self.ended = event
             self.steps = max(self.steps, event.step)

@@ -104,14 +104,11 @@ class Probes:
         self._start_sampling()
 
     def uninstall(self) -> None:
-        self._built.training_began([])
-        self._cuts.stop()
-        self._precision.stop()
-        self._forward.stop()
-        self._optimizer.uninstall()
-        if self._first_update is not None:
-            self._first_update.uninstall()
-        self._patches.remove()
+        """Takes each probe away; a fault in one keeps none of the others in place."""
+        first_update = [self._first_update.uninstall] if self._first_update is not None else []
+        stops = [self._cuts.stop, self._precision.stop, self._forward.stop, self._optimizer.uninstall, *first_update]
+        for remove in (lambda: self._built.training_began([]), *stops, self._patches.remove):
+            self._session.spared("uninstall", remove, None)()
 
     def announce(self, item: Any) -> None:
         """Makes a model or optimizer known that was made before the probes were installed."""
@@ -145,9 +142,12 @@ class Probes:
             if session.sampled:
                 self._start_sampling()
             else:
-                self._cuts.stop()
-                self._precision.stop()
-                self._forward.stop()
+                self._stop_sampling()
+
+    def _stop_sampling(self) -> None:
+        self._cuts.stop()
+        self._precision.stop()
+        self._forward.stop()
 
     def _start_sampling(self) -> None:
         self._forward.start()
@@ -155,17 +155,18 @@ class Probes:
         self._precision.start()
 
     def _compiling(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        session, probes = self._session, self
+        compiled = self._session.spared("install", self._compiled, None)
 
         def compile(*args: Any, **kwargs: Any) -> Any:
-            # A compiled program would be compiled again whenever module hooks come or go.
-            session.compiled = True
-            probes._cuts.stop()
-            probes._precision.stop()
-            probes._forward.stop()
+            compiled()
             return original(*args, **kwargs)
 
         return unseen(compile, original)
+
+    def _compiled(self) -> None:
+        """A compiled program would be compiled again whenever module hooks come or go."""
+        self._session.compiled = True
+        self._stop_sampling()
 
     def _checkpointing(self, original: Callable[..., Any]) -> Callable[..., Any]:
         session = self._session

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
 import threading
@@ -111,6 +112,13 @@ def _is_ours(frame: types.FrameType) -> bool:
     return file == FRAME_NAME or file.startswith(PACKAGE) or frame.f_code.co_name == _AS_CALLER
 
 
+def _hidden(item: Any) -> bool:
+    try:
+        return _is_ours(item[0])
+    except Exception:
+        return False
+
+
 def without_our_frames(error: BaseException, seen: set[int] | None = None) -> None:
     """Takes flatline's frames out of the traceback of an error, and of the errors behind it."""
     seen = seen if seen is not None else set()
@@ -137,7 +145,7 @@ def hide_from_tracebacks(patches: Patches) -> None:
 
     def make_walk(original: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
         def walk(*args: Any, **kwargs: Any) -> Iterator[Any]:
-            return (item for item in original(*args, **kwargs) if not _is_ours(item[0]))
+            return (item for item in original(*args, **kwargs) if not _hidden(item))
 
         return functools.update_wrapper(walk, original)
 
@@ -149,7 +157,9 @@ def hide_from_tracebacks(patches: Patches) -> None:
         def excepthook(*args: Any, **kwargs: Any) -> Any:
             error = args[1] if len(args) > 1 else getattr(args[0], "exc_value", None) if args else None
             if isinstance(error, BaseException):
-                without_our_frames(error)
+                # Where this fails, the error is shown with our frames in it.
+                with contextlib.suppress(Exception):
+                    without_our_frames(error)
             return original(*args, **kwargs)
 
         return unseen(excepthook, original)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, MutableSequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, TypeVar
 
 from flatline.observe.events import Cost, Event, Points, ProbeFailed, Series
+from flatline.observe.heartbeat import BEGAN, GIVEN_UP, Overdue, unshared
 from flatline.observe.location import Locator
 from flatline.observe.schedule import Schedule
 
+R = TypeVar("R")
 # A program may be killed, or hang, at any time: what it did first is written at once, and then ever less often.
 FIRST_FLUSH_SECONDS = 0.01
 FLUSH_SECONDS = 0.25
@@ -21,10 +23,13 @@ FAILURES_UNTIL_OFF = 5
 # faults show, are measured in full whatever they cost, and so is a program of a few seconds.
 BUDGET = 0.03
 ALLOWED_SECONDS = 1.0
+# What a broken store leaves to be held: the first records, which later ones refer to, and the last.
+MOST_HELD = 20_000
 
 
 class _Thread(threading.local):
     inside = False
+    main = False
 
 
 class Numbers:
@@ -67,6 +72,7 @@ class Session:
         status: Callable[[Session], None] | None = None,
         schedule: Schedule | None = None,
         budget: float = BUDGET,
+        heartbeat: MutableSequence[float] | None = None,
     ) -> None:
         self.tick = 0
         self.step = 0
@@ -83,12 +89,16 @@ class Session:
         self.locator = Locator(self.emit, home)
         self.budget = budget
         self.spent = 0.0
-        self.started = time.perf_counter()
         self.before_flush: list[Callable[[bool], None]] = []
         # Set once torch is there: whether the program now watches every operation itself, and a way past its rules.
         self.hands_off: Callable[[], bool] = lambda: False
         self.shield: Callable[[], AbstractContextManager[Any]] = nullcontext
+        self.heartbeat = unshared() if heartbeat is None else heartbeat
+        # Kept: programs and their tests replace the functions of ``time``.
+        self._clock = time.perf_counter
+        self.started = self._clock()
         self._thread = _Thread()
+        self._thread.main = threading.current_thread() is threading.main_thread()
         self._sink = sink
         self._status = status
         self._events: list[Event] = []
@@ -117,8 +127,11 @@ class Session:
         return found
 
     def flush(self, force: bool = False) -> None:
-        """Hands the records to the sink: at most every quarter of a second, or at once."""
-        now = time.perf_counter()
+        """Hands the records to the sink: at most every quarter of a second, or at once.
+
+        A store that is slow, or locked by another process, is waited for within the budget: then it is asked less often.
+        """
+        now = self._clock()
         if not self.active or (not force and now - self._last_flush < self._pause):
             return
         self._pause = min(self._pause * 1.5, FLUSH_SECONDS)
@@ -130,27 +143,67 @@ class Session:
         events.append(Cost(self.spent, now - self.started))
         try:
             self._sink(events)
-        except Exception as error:
+            self.heartbeat[GIVEN_UP] = 0.0
+        except (Exception, Overdue) as error:
             # Nothing is thrown away while the store is briefly locked; a store that stays broken must not eat memory.
-            self._events = (events + self._events)[-20_000:]
+            held = events + self._events
+            half = MOST_HELD // 2
+            self._events = held if len(held) <= MOST_HELD else held[:half] + held[-half:]
             self._count_failure("store", error)
+            if isinstance(error, Overdue):
+                self.heartbeat[GIVEN_UP] += 1.0
+        if self.budget > 0:
+            self._pause = max(self._pause, (self._clock() - now) / self.budget)
         if self._status is not None and not force:
             self._status(self)
 
     def affordable(self) -> bool:
         """Whether the probes have kept to their budget so far, by their own clock."""
-        return self.spent <= ALLOWED_SECONDS + self.budget * (time.perf_counter() - self.started)
+        return self.spent <= ALLOWED_SECONDS + self.budget * (self._clock() - self.started)
 
     # faults ----------------------------------------------------------------------------------------------------
 
     def failed(self, probe: str, error: BaseException) -> None:
         """Records a fault of a probe, so that the verdict can say what was not measured."""
         self._count_failure(probe, error)
+        if isinstance(error, Overdue):
+            # Not five times half a minute.
+            self._failures[probe] = FAILURES_UNTIL_OFF
 
     def _count_failure(self, probe: str, error: BaseException) -> None:
         count = self._failures[probe] = self._failures.get(probe, 0) + 1
         if count == 1:
             self.emit(ProbeFailed(probe, f"{type(error).__name__}: {error}"[:500]))
+
+    def spared(self, probe: str, function: Callable[..., R], otherwise: R) -> Callable[..., R]:
+        """``function``, with ``otherwise`` where it fails: for what is too short to be timed, or gives an answer."""
+
+        thread = self._thread
+        clock = self._clock
+        heartbeat = self.heartbeat
+
+        def call(*args: Any, **kwargs: Any) -> R:
+            # Inside a hook, that one is timed already.
+            outermost = thread.main and not thread.inside
+            if outermost:
+                heartbeat[BEGAN] = clock()
+            try:
+                return function(*args, **kwargs)
+            except (Exception, Overdue) as error:
+                heartbeat[BEGAN] = 0.0
+                self.failed(probe, error)
+                return otherwise
+            finally:
+                if outermost:
+                    heartbeat[BEGAN] = 0.0
+
+        return call
+
+    @property
+    def guards(self) -> frozenset[object]:
+        """The code of what ``guarded`` and ``spared`` give: an error raised in it, not below, would reach the program."""
+        codes = (self.guarded("none", print).__code__, self.spared("none", print, None).__code__)
+        return frozenset(codes)
 
     def works(self, probe: str) -> bool:
         return self._failures.get(probe, 0) < FAILURES_UNTIL_OFF
@@ -158,7 +211,8 @@ class Session:
     def guarded(self, probe: str, function: Callable[..., Any]) -> Callable[..., None]:
         """``function`` as a hook that cannot hurt: never nested in itself, timed, and with its faults caught."""
         thread = self._thread
-        clock = time.perf_counter
+        clock = self._clock
+        heartbeat = self.heartbeat
 
         def hook(*args: Any, **kwargs: Any) -> None:
             if not self.active or thread.inside or not self.works(probe) or self.hands_off():
@@ -166,11 +220,17 @@ class Session:
             thread.inside = True
             began = clock()
             try:
+                if thread.main:
+                    heartbeat[BEGAN] = began
                 with self.shield():
                     function(*args, **kwargs)
-            except Exception as error:
+            except (Exception, Overdue) as error:
+                # First of all: an error raised from here on would reach the program.
+                heartbeat[BEGAN] = 0.0
                 self.failed(probe, error)
             finally:
+                if thread.main:
+                    heartbeat[BEGAN] = 0.0
                 thread.inside = False
                 self.spent += clock() - began
                 if self.limit is not None and self.step >= self.limit:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import glob
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flatline.observe import events as e
-from flatline.record.rows import decode, ends, rows_after
+from flatline.record.rows import decode, ends, readable, rows_after, rows_one_by_one
+from flatline.record.secrets import Secrets
+from flatline.record.sound import known_series, sound
 from flatline.record.store import StoreError
 
 _RANK = re.compile(r"(-\d+)?-rank\d+")
@@ -36,7 +39,7 @@ class Line:
 
 @dataclass
 class Curve:
-    """One series of numbers, in order: what was optimised, or what a criterion gave.
+    """One series of numbers, in order: what was optimised, what a criterion gave, or what a log says (``logged``).
 
     ``ticks``, ``steps``, ``sizes`` are int64, ``values`` float64, all of the same length.
     """
@@ -53,6 +56,16 @@ class Curve:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    @property
+    def called(self) -> str:
+        """What a person calls it: of a log, by its name there, for it may not be what was optimised."""
+        return f"the logged {self.name}" if self.kind == "logged" else "the optimised loss"
+
+    @property
+    def counted(self) -> str:
+        """What its values are counted in: a log has entries, not one for each step."""
+        return "entries" if self.kind == "logged" else "steps"
 
 
 @dataclass
@@ -118,7 +131,10 @@ class Recording:
     @cached_property
     def run(self) -> e.RunStarted:
         started = self.all(e.RunStarted)
-        return started[-1] if started else e.RunStarted([], "", {}, 0.0)
+        if not started:
+            return e.RunStarted([], "", {}, 0.0)
+        # Older versions kept arguments as they were given.
+        return msgspec.structs.replace(started[-1], argv=Secrets().arguments(started[-1].argv))
 
     @cached_property
     def ended(self) -> e.RunEnded | None:
@@ -169,8 +185,8 @@ class Recording:
 
     @cached_property
     def optimised(self) -> list[Curve]:
-        """What ``backward`` ran on, a curve for each line that calls it, the longest first."""
-        return sorted((c for c in self.curves if c.kind == "optimised"), key=len, reverse=True)
+        """What ``backward`` ran on, a curve for each line that calls it, the longest first; of a log, its losses."""
+        return sorted((c for c in self.curves if c.kind in ("optimised", "logged")), key=len, reverse=True)
 
     @cached_property
     def criteria(self) -> list[Curve]:
@@ -313,13 +329,38 @@ def rank_stores(path: Path) -> list[Path]:
 
 
 def _records(path: Path) -> list[e.Event]:
+    """What can be read of a store; what cannot is a failure of the probe ``store`` among the records."""
     records: list[e.Event] = []
+    lost = 0
+    damage: list[str] = []
+    for blob in _rows(path, damage):
+        found, bad = readable(blob)
+        lost += bad + sum(not sound(record) for record in found)
+        records += filter(sound, found)
+    if not records and lost:
+        raise StoreError(f"{path} cannot be read as the record of a run: none of its records is one of flatline's")
+    if lost:
+        records.append(e.ProbeFailed("store", f"{lost} records of the run cannot be read"))
+    records += [e.ProbeFailed("store", text) for text in damage]
+    return known_series(records)
+
+
+def _rows(path: Path, damage: list[str]) -> Iterator[bytes]:
+    """All rows of a store; those of a damaged one as far as they can be read, which is then told in ``damage``.
+
+    Raises:
+        StoreError: as :func:`read`.
+    """
     last = 0
-    while rows := rows_after(path, last):
-        for number, blob in rows:
-            try:
-                records.extend(decode(blob))
-            except msgspec.MsgspecError as error:
-                raise StoreError(f"{path} cannot be read as the record of a run: {error}") from error
+    try:
+        while rows := rows_after(path, last):
+            for number, blob in rows:
+                yield blob
+                last = number
+    except StoreError as error:
+        for number, blob in rows_one_by_one(path, last):
+            yield blob
             last = number
-    return records
+        if not last:
+            raise
+        damage.append(f"the record is damaged; what can be read of it goes to its row {last} ({error})")

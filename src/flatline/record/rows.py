@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 
 import msgspec
@@ -13,6 +14,10 @@ from flatline.record.store import FORMAT, StoreError
 
 MOST_BYTES = 4_000_000
 _decoder = msgspec.msgpack.Decoder(list[Event])
+_splitter = msgspec.msgpack.Decoder(list[msgspec.Raw])
+_one: msgspec.msgpack.Decoder[Event] = msgspec.msgpack.Decoder(Event)
+# Rows are numbered without gaps; behind so many that cannot be read there is nothing more.
+MOST_MISSING = 256
 
 
 def decode(blob: bytes) -> list[Event]:
@@ -22,6 +27,27 @@ def decode(blob: bytes) -> list[Event]:
         msgspec.MsgspecError: the row is none that flatline wrote.
     """
     return _decoder.decode(blob)
+
+
+def readable(blob: bytes) -> tuple[list[Event], int]:
+    """The records of one row that can be read, and how many there are that cannot.
+
+    >>> readable(msgspec.msgpack.encode([["Cost", 1.0, 2.0], ["Cost", "much"], ["Unheard"]]))
+    ([Cost(probes=1.0, total=2.0)], 2)
+    """
+    try:
+        return decode(blob), 0
+    except msgspec.MsgspecError:
+        pass
+    try:
+        parts = _splitter.decode(blob)
+    except msgspec.MsgspecError:
+        return [], 1
+    found: list[Event] = []
+    for part in parts:
+        with suppress(msgspec.MsgspecError):
+            found.append(_one.decode(part))
+    return found, len(parts) - len(found)
 
 
 def rows_after(path: str | Path, last: int = 0, most: int = MOST_BYTES) -> list[tuple[int, bytes]]:
@@ -46,6 +72,25 @@ def rows_after(path: str | Path, last: int = 0, most: int = MOST_BYTES) -> list[
         except (sqlite3.Error, TypeError) as error:
             raise _unreadable(path, error) from error
     return rows
+
+
+def rows_one_by_one(path: str | Path, last: int = 0) -> Iterator[tuple[int, bytes]]:
+    """The rows of a damaged store with a number above ``last``: each that can be read by itself.
+
+    Raises:
+        StoreError: the file is missing, or was written by a newer flatline.
+    """
+    with closing(_open(path)) as connection:
+        with suppress(sqlite3.Error):
+            _require_format(path, connection)
+        number, missing = last, 0
+        while missing < MOST_MISSING:
+            number, missing = number + 1, missing + 1
+            with suppress(sqlite3.Error, TypeError):
+                row = connection.execute("SELECT records FROM flush WHERE id = ?", (number,)).fetchone()
+                if row is not None:
+                    missing = 0
+                    yield number, bytes(row[0])
 
 
 def ends(path: str | Path, first: int = 4, last: int = 2) -> tuple[list[bytes], list[bytes], int]:

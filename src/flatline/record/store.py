@@ -13,9 +13,12 @@ from typing import Any
 
 import msgspec
 
-from flatline.observe.events import Event
+from flatline.observe.events import Event, ProbeFailed
+from flatline.record.secrets import Secrets
 
 FORMAT = 1
+# How long a write waits for another process that has locked the store.
+LOCK_SECONDS = 2.0
 _NETWORK_FILESYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "gpfs", "beegfs", "fuse.sshfs", "9p"}
 
 
@@ -33,11 +36,13 @@ class Writer:
     def __init__(self, path: str) -> None:
         self._path = path
         self._owner = os.getpid()
+        self._secrets = Secrets(os.environ)
         self._encoder = msgspec.msgpack.Encoder()
         # WAL needs shared memory between processes, which network filesystems lack.
         self._mode = "DELETE" if on_network_filesystem(path) else "WAL"
         # A fork may happen on any thread while another one writes. Reentrant: a signal handler may fork, too.
         self._lock = threading.RLock()
+        self._paused = 0
         self._connection: sqlite3.Connection | None = None
         try:
             connection = self._open()
@@ -51,7 +56,9 @@ class Writer:
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
             # isolation_level None: each flush is one explicit statement, committed at once.
-            connection = sqlite3.connect(self._path, timeout=2.0, isolation_level=None, check_same_thread=False)
+            connection = sqlite3.connect(
+                self._path, timeout=LOCK_SECONDS, isolation_level=None, check_same_thread=False
+            )
             connection.execute(f"PRAGMA journal_mode={self._mode}")
             # Without fsync a killed process loses nothing; only a power cut could, and never consistency under WAL.
             connection.execute(f"PRAGMA synchronous={'OFF' if self._mode == 'DELETE' else 'NORMAL'}")
@@ -61,22 +68,47 @@ class Writer:
     def write(self, records: list[Event]) -> None:
         if os.getpid() != self._owner:
             return
+        records = [self._without_secrets(record) for record in records]
         try:
             blob = self._encoder.encode(records)
-        except UnicodeEncodeError:
-            # A file name that is not UTF-8, or half a surrogate pair that the program wrote.
-            blob = self._encoder.encode(_encodable(msgspec.to_builtins(records, builtin_types=(bytes,))))
+        except Exception:
+            blob = self._encoder.encode([part for record in records for part in self._one_by_one(record)])
         with self._lock:
             self._open().execute("INSERT INTO flush (records) VALUES (?)", (blob,))
 
+    def _without_secrets(self, record: Event) -> Event:
+        try:
+            return self._secrets.record(record)
+        except Exception as error:
+            return ProbeFailed("store", f"a record {type(record).__name__} was left out: {error}"[:500])
+
+    def _one_by_one(self, record: Event) -> list[Any]:
+        """A record as it can be written; one that cannot, gives way to a record that says so."""
+        try:
+            self._encoder.encode(record)
+            return [record]
+        except UnicodeEncodeError:
+            # A file name that is not UTF-8, or half a surrogate pair that the program wrote.
+            return [_encodable(msgspec.to_builtins(record, builtin_types=(bytes,)))]
+        except Exception as error:
+            return [ProbeFailed("store", f"a record {type(record).__name__} cannot be written: {error}"[:500])]
+
     def pause(self) -> None:
-        """Before a fork: SQLite's connections must not be carried into another process. Held until ``resume``."""
-        self._lock.acquire()
+        """Before a fork: SQLite's connections must not be carried into another process. Held until ``resume``.
+
+        Raises:
+            StoreError: another thread has been writing for seconds; the fork is not held up.
+        """
+        if not self._lock.acquire(timeout=LOCK_SECONDS):
+            raise StoreError("another thread was writing to the store when the program forked")
+        self._paused += 1
         self.close()
 
     def resume(self) -> None:
         """After a fork, in both processes; the next ``write`` opens the store again, in the process that owns it."""
-        self._lock.release()
+        if self._paused:
+            self._paused -= 1
+            self._lock.release()
 
     def close(self) -> None:
         if self._connection is not None and os.getpid() == self._owner:

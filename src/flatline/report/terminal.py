@@ -43,15 +43,15 @@ def show(verdict: Verdict, console: Console | None = None, curve: Floats | None 
     known = titles()
     parts: list[RenderableType] = [Text(verdict.summary, style="bold")]
     if curve is not None and len(curve) > 1 and not console.options.ascii_only:
-        parts.append(_curve(curve, console.width))
+        parts.append(curve_line(curve, console.width))
     for symptom in verdict.symptoms:
         epoch = f", epoch {symptom.epoch}" if symptom.epoch else ""
-        parts.append(_line("sign", f"{symptom.name}: {symptom.text} (step {symptom.first_step}{epoch})"))
+        parts.append(labelled("sign", f"{symptom.name}: {symptom.text} (step {symptom.first_step}{epoch})"))
     shown = verdict.faults + [c for c in verdict.causes if c.level == "possible"][:MOST_POSSIBLE]
     for cause in shown:
         parts += _cause(cause, known)
     for item in verdict.expected:
-        parts += [Text(""), _line("expected", f"{item.name}: {item.evidence}", "green")]
+        parts += [Text(""), labelled("expected", f"{item.name}: {item.evidence}", "green")]
     if verdict.checks:
         parts += _checks(verdict.checks)
     if verdict.ruled_out:
@@ -63,16 +63,16 @@ def show(verdict: Verdict, console: Console | None = None, curve: Floats | None 
             table.add_row(Text(ruled.name), Text(ruled.evidence))
         parts.append(table)
     for untested in verdict.untested:
-        parts.append(_line("untested", f"{untested.name}: {untested.reason}", "dim"))
+        parts.append(labelled("untested", f"{untested.name}: {untested.reason}", "dim"))
     if verdict.proof is not None:
-        parts += [Text(""), _line("experiments", verdict.proof.text)]
+        parts += [Text(""), labelled("experiments", verdict.proof.text)]
         for trial in verdict.proof.trials:
             if trial.status != "finished":
                 parts.append(
-                    _line("trial", f"{_sentence(trial.asks)} It {_ENDED[trial.status]}: {trial.message}", "yellow")
+                    labelled("trial", f"{_sentence(trial.asks)} It {_ENDED[trial.status]}: {trial.message}", "yellow")
                 )
     for failure in verdict.probe_failures:
-        parts.append(_line("probe failed", failure, "yellow"))
+        parts.append(labelled("probe failed", failure, "yellow"))
     title, tag = standing(verdict)
     style = "red" if not verdict.healthy else "green" if tag == "healthy" else "yellow"
     if verdict.healthy and verdict.checks:
@@ -94,7 +94,7 @@ def show(verdict: Verdict, console: Console | None = None, curve: Floats | None 
     )
 
 
-def _curve(values: Floats, width: int) -> Text:
+def curve_line(values: Floats, width: int) -> Text:
     """The loss in one line, between its first and its last value."""
     first, last = number(float(values[0])), number(float(values[-1]))
     room = min(40, width - len(first) - len(last) - len("  loss    ") - 8)
@@ -125,7 +125,7 @@ def _cause(cause: CauseItem, titles: dict[str, str]) -> list[RenderableType]:
         parts.append(table)
     if cause.experiment is not None:
         parts += _experiment(cause.experiment)
-    parts.append(_line("fix", cause.fix.text, "green"))
+    parts.append(labelled("fix", cause.fix.text, "green"))
     return parts
 
 
@@ -133,7 +133,7 @@ def _experiment(item: ExperimentItem) -> list[RenderableType]:
     """What was asked, what came of it, and the two curves below each other."""
     style = {"confirmed": "red", "refuted": "green"}.get(item.outcome, "yellow")
     parts: list[RenderableType] = [
-        _line("experiment", f"{_sentence(item.asks)} {_sentence(item.outcome)}: {item.text}", style)
+        labelled("experiment", f"{_sentence(item.asks)} {_sentence(item.outcome)}: {item.text}", style)
     ]
     curves = [_values(curve) for curve in (item.control, item.trial)]
     table = Table.grid(padding=(0, 2))
@@ -184,7 +184,7 @@ def _source(location: Location) -> RenderableType:
     return Text.assemble("  ", (f"{name}:{location.line}", "bold"), "   ", (location.source, "on grey15"))
 
 
-def _line(label: str, text: str, style: str = "") -> Text:
+def labelled(label: str, text: str, style: str = "") -> Text:
     return Text.assemble("  ", (f"{label}  ", f"bold {style}".strip()), (text, style if style == "dim" else ""))
 
 

@@ -27,7 +27,14 @@ def sentences(summary: str) -> tuple[str, str]:
     >>> sentences("Nothing was seen.")
     ('Nothing was seen.', '')
     """
-    for opening in ("Proven cause: ", "Likely cause: ", "This is expected: ", "None of the ", "No fault was found."):
+    for opening in (
+        "Proven cause: ",
+        "Likely cause: ",
+        "This is expected: ",
+        "None of the ",
+        "No fault was found.",
+        "A log cannot say why: ",
+    ):
         at = summary.find(opening)
         if at > 0:
             return summary[:at].rstrip(), summary[at:]
@@ -36,6 +43,13 @@ def sentences(summary: str) -> tuple[str, str]:
 
 def standing(verdict: Verdict) -> tuple[str, str]:
     """The verdict in two words, and the class of its look."""
+    if verdict.log is not None:
+        # A log cannot show that a training is healthy, only that nothing is wrong with what it shows.
+        if not any(series.what.endswith("loss") for series in verdict.log.series):
+            return "nothing to judge", "unexplained"
+        if not verdict.healthy:
+            return "fault seen, cause open", "unexplained"
+        return ("something seen", "unexplained") if verdict.symptoms else ("nothing wrong in this log", "healthy")
     if verdict.faults:
         return "fault found", "fault"
     if not verdict.healthy:

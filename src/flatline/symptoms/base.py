@@ -47,11 +47,19 @@ class Detector(Protocol):
     def __call__(self, recording: Recording) -> list[Symptom]: ...
 
 
-def find_all(recording: Recording) -> list[Symptom]:
-    """Runs every file of this package; the order is that of first appearance in the run."""
+def find_all(recording: Recording, failures: list[str] | None = None) -> list[Symptom]:
+    """Runs every file of this package; the order is that of first appearance in the run.
+
+    With ``failures``, what fails is added there, and the others go on.
+    """
     found: list[Symptom] = []
-    for detector in detectors().values():
-        found.extend(detector(recording))
+    for name, detector in detectors().items():
+        try:
+            found.extend(detector(recording))
+        except Exception as error:
+            if failures is None:
+                raise
+            failures.append(f"symptom {name}: {type(error).__name__}: {error}")
     for symptom in found:
         if symptom.epoch is None:
             symptom.epoch = epoch_of(recording, symptom.first_step)

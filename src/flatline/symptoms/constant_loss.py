@@ -20,11 +20,11 @@ def detect(recording: Recording) -> list[Symptom]:
         if period is None:
             continue
         if period == 1:
-            text = f"the optimised loss is the same at every step ({values[-1]:.6g})"
+            text = f"{curve.called} is the same at every step ({values[-1]:.6g})"
         elif np.all(values[period:] == values[-1]):
-            text = f"the optimised loss is the same at every step after the first epoch ({values[-1]:.6g})"
+            text = f"{curve.called} is the same at every step after the first epoch ({values[-1]:.6g})"
         else:
-            text = f"the optimised loss repeats exactly every {period} steps, once an epoch (last {values[-1]:.6g})"
+            text = f"{curve.called} repeats exactly every {period} steps, once an epoch (last {values[-1]:.6g})"
         found.append(Symptom(NAME, int(curve.steps[0]), float(values[-1]), text, curve=curve))
     return found
 

@@ -21,6 +21,6 @@ def detect(recording: Recording) -> list[Symptom]:
             continue
         small = np.abs(curve.values) < THRESHOLD
         first = int(np.argmax(small))
-        text = f"the optimised loss is down to {level:.2g}, which four decimals print as 0.0000"
+        text = f"{curve.called} is down to {level:.2g}, which four decimals print as 0.0000"
         found.append(Symptom(NAME, int(curve.steps[first]), level, text, curve=curve))
     return found

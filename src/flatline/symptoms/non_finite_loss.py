@@ -17,8 +17,8 @@ def detect(recording: Recording) -> list[Symptom]:
         if bad.any():
             first = int(np.argmax(bad))
             text = (
-                f"the optimised loss is {curve.values[first]} first at step {curve.steps[first]}, "
-                f"in {int(bad.sum())} of {len(bad)} steps"
+                f"{curve.called} is {curve.values[first]} first at step {curve.steps[first]}, "
+                f"in {int(bad.sum())} of {len(bad)} {curve.counted}"
             )
             found.append(Symptom(NAME, int(curve.steps[first]), float(curve.values[first]), text, curve=curve))
     return found

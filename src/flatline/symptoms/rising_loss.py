@@ -43,6 +43,6 @@ def detect(recording: Recording) -> list[Symptom]:
         spread = min(float(np.std(values[:window])), float(np.std(values[-window:]))) if window > 1 else 0.0
         if smooth[worst] > FACTOR * base and smooth[worst] > base + 6 * spread / np.sqrt(window):
             step = int(curve.steps[min(worst + window - 1, len(values) - 1)])
-            text = f"the optimised loss rises from {base:.4g} to {smooth[worst]:.4g}"
+            text = f"{curve.called} rises from {base:.4g} to {smooth[worst]:.4g}"
             found.append(Symptom(NAME, step, float(smooth[worst]), text, curve=curve))
     return found

@@ -22,7 +22,7 @@ def detect(recording: Recording) -> list[Symptom]:
         tail = len(zeros) if zeros.all() else int(np.argmin(zeros[::-1]))
         if tail >= min(len(zeros), LAST) or zeros.mean() >= SHARE:
             first = len(zeros) - tail if tail >= min(len(zeros), LAST) else int(np.argmax(zeros))
-            text = f"the optimised loss is exactly 0 in {int(zeros.sum())} of {len(zeros)} steps"
+            text = f"{curve.called} is exactly 0 in {int(zeros.sum())} of {len(zeros)} {curve.counted}"
             found.append(Symptom(NAME, int(curve.steps[first]), 0.0, text, curve=curve))
     if found:
         return found

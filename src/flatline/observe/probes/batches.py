@@ -44,7 +44,7 @@ class BatchesProbe:
         # The pass over each loader that began last, and how many batches a pass has.
         self._last: dict[int, _Epoch] = {}
         self._lengths: dict[int, int] = {}
-        session.before_flush.append(lambda force: self._completed(None) if force else None)
+        session.before_flush.append(session.spared("batches", self._before_flush, None))
         self._created = session.guarded("batches", self._observe_created)
         self._started = session.guarded("batches", self._observe_started)
         self._drawn = session.guarded("batches", self._observe_drawn)
@@ -138,6 +138,10 @@ class BatchesProbe:
             self._fingerprints.drawn(epoch.loader, batch)
             if self.captured is not None and len(shape):
                 self.captured.batch_rows.add(int(shape[0]))
+
+    def _before_flush(self, force: bool) -> None:
+        if force:
+            self._completed(None)
 
     def _completed(self, loader: int | None) -> None:
         """Ends passes that gave all their batches without being asked for one more, as Lightning's loops end."""

@@ -49,6 +49,7 @@ class BuiltProbe:
 
     def install(self, patches: Patches) -> None:
         built, loaded, written = self._built, self._loaded, self._written
+        spared = self._session.spared
 
         def make_init(original: Callable[..., None]) -> Callable[..., None]:
             def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
@@ -69,7 +70,7 @@ class BuiltProbe:
                 if not torch.compiler.is_compiling():
                     written(name, tensor, frame)
 
-            return Looked(original, tell)
+            return Looked(original, spared("built", tell, None))
 
         patches.replace(torch.nn.Module, "__init__", make_init)
         patches.replace(torch.nn.Module, "load_state_dict", make_load)

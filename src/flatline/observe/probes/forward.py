@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -85,7 +86,7 @@ class ForwardProbe:
     def _wrapped(self, original: Callable[..., Any]) -> Callable[..., Any]:
         # Not torch's global hooks: with one of those, a module's call takes another way through torch, which shows
         # in the traceback of an error. Nor a module's own: those switch off fused fast paths.
-        before, after, stack = self._begin, self._ended, self._stack
+        before, after, stack = self._session.spared("forward", self._begin, False), self._ended, self._stack
 
         def __call__(self: torch.nn.Module, *args: Any, **kwargs: Any) -> Any:
             if not before(self):
@@ -103,17 +104,21 @@ class ForwardProbe:
     def _dropping(self, original: Callable[..., Any]) -> Callable[..., Any]:
         stack, slipped = self._stack, self._slipped
 
-        def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
-            if training and stack and not stack[-1].training:
-                slipped(original.__name__, p, sys._getframe().f_back)
-            return original(input, p, training, inplace)
+        def dropout(*args: Any, **kwargs: Any) -> Any:
+            if stack and not stack[-1].training:
+                slipped(original, args, kwargs, sys._getframe().f_back)
+            return original(*args, **kwargs)
 
         return unseen(dropout, original)
 
-    def _observe_slip(self, name: str, p: float, frame: Any) -> None:
+    def _observe_slip(self, original: Callable[..., Any], args: Any, kwargs: Any, frame: Any) -> None:
+        # Bound to its own signature: of these functions, one drops by default and another does not.
+        bound = inspect.signature(original).bind(*args, **kwargs)
+        bound.apply_defaults()
+        p, name = bound.arguments["p"], original.__name__
         session = self._session
         place = session.locator.here(frame)
-        if p > 0 and place not in self._slips and not torch.is_grad_enabled():
+        if bound.arguments["training"] and p > 0 and place not in self._slips and not torch.is_grad_enabled():
             self._slips.add(place)
             session.emit(ModeSlip(session.now(), session.step, place, name))
 

@@ -83,7 +83,7 @@ class KerasFit:
         self._epoch_begun = guarded("keras", self._observe_epoch)
         self._batch = guarded("keras", self._observe_batch)
         self._epoch_ended = guarded("keras", self._observe_epoch_end)
-        session.before_flush.append(lambda force: self._counts())
+        session.before_flush.append(session.spared("keras", self._counts, None))
 
     def install(self, patches: Patches) -> None:
         keras = sys.modules.get("keras.src") or sys.modules["keras"]
@@ -267,7 +267,7 @@ class KerasFit:
             )
         )
 
-    def _counts(self) -> None:
+    def _counts(self, force: bool) -> None:
         session = self._session
         for number, steps in self._steps.items():
             session.emit(StepCount(session.tick, session.step, number, steps, steps, session.backwards))

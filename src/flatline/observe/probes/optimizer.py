@@ -42,7 +42,9 @@ class OptimizerProbe:
         self._created = session.guarded("optimizer", self._observe_created)
         self.before = session.guarded("optimizer", self.observe_before)
         self.after = session.guarded("optimizer", self.observe_after)
-        session.before_flush.append(self._counts)
+        self._told: dict[int, tuple[int, int]] = {}
+        self._clear = session.spared("optimizer", self._observe_clear, None)
+        session.before_flush.append(session.spared("optimizer", self._counts, None))
 
     def install(self, patches: Patches) -> None:
         self._handles = [
@@ -64,14 +66,11 @@ class OptimizerProbe:
 
     def clearing(self, original: Callable[..., None]) -> Callable[..., None]:
         """``zero_grad`` of an optimizer, counted."""
-        clears, cleared, optimizers = self._clears, self._cleared, self._registry.optimizers
+        clear = self._clear
 
         def zero_grad(self: Any, *args: Any, **kwargs: Any) -> None:
             original(self, *args, **kwargs)
-            number = optimizers.get(self)
-            if number is not None:
-                clears[number] = clears.get(number, 0) + 1
-                cleared.add(number)
+            clear(self)
 
         return unseen(zero_grad, original)
 
@@ -102,6 +101,12 @@ class OptimizerProbe:
             kind = str(getattr(optimizer, "kind", type(optimizer).__name__))
             session.emit(OptimizerSeen(number, kind, place, options, parameters, session.now()))
         return number
+
+    def _observe_clear(self, optimizer: Any) -> None:
+        number = self._registry.optimizers.get(optimizer)
+        if number is not None:
+            self._clears[number] = self._clears.get(number, 0) + 1
+            self._cleared.add(number)
 
     def observe_before(self, optimizer: Any) -> None:
         number = self.announce(optimizer, None)
@@ -151,9 +156,11 @@ class OptimizerProbe:
     def _counts(self, force: bool) -> None:
         session = self._session
         for number, steps in self._steps.items():
-            session.emit(
-                StepCount(session.tick, session.step, number, steps, self._clears.get(number, 0), session.backwards)
-            )
+            clears = self._clears.get(number, 0)
+            # A program may go through thousands of optimizers: only those that moved are told of.
+            if self._told.get(number) != (steps, clears):
+                self._told[number] = (steps, clears)
+                session.emit(StepCount(session.tick, session.step, number, steps, clears, session.backwards))
 
 
 def parameter_facts(registry: Registry, parameter: torch.Tensor, before: torch.Tensor) -> ParameterFacts:

@@ -64,7 +64,7 @@ class PrecisionProbe:
             if tensor.dtype in _HALF and not torch.compiler.is_compiling():
                 look(name, tensor, frame)
 
-        return Looked(original, tell)
+        return Looked(original, self._session.spared("precision", tell, None))
 
     def _observe(self, name: str, tensor: Any, frame: Any) -> None:
         if self._looks >= MOST_LOOKS or tensor.grad_fn is not None or not measure.readable(tensor):

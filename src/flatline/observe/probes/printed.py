@@ -53,28 +53,35 @@ class PrintedProbe:
 
     def _write(self, name: str, stream: Any, original: Callable[..., Any]) -> Callable[..., Any]:
         observe = self._observe
-        status = self._status
+        clear, draw = self._status_hooks()
         frame = sys._getframe
 
         def write(*args: Any, **kwargs: Any) -> Any:
-            if status is not None:
-                status.clear()
+            if clear is not None:
+                clear()
             written = original(*args, **kwargs)
             self._writes += 1
-            if status is not None:
-                status.written(stream, args[0] if args else None)
+            if draw is not None:
+                draw(stream, args[0] if args else None)
             observe(name, args[0] if args else None, frame().f_back)
             return written
 
         return unseen(write, original)
 
+    def _status_hooks(self) -> tuple[Callable[..., None] | None, Callable[..., None] | None]:
+        """What clears the line at the bottom of the terminal, and what is told of writes; None where there is no line."""
+        if self._status is None:
+            return None, None
+        spared = self._session.spared
+        return spared("status", self._status.clear, None), spared("status", self._status.written, None)
+
     def _flush(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        status = self._status
+        clear, _ = self._status_hooks()
 
         def flush(*args: Any, **kwargs: Any) -> Any:
             # ``input`` flushes before it writes its prompt, which does not pass through ``write``.
-            if status is not None:
-                status.clear()
+            if clear is not None:
+                clear()
             return original(*args, **kwargs)
 
         return unseen(flush, original)

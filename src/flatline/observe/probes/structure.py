@@ -28,7 +28,8 @@ class StructureProbe:
         self.look = session.guarded("structure", self._observe)
 
     def install(self, patches: Patches) -> None:
-        patches.replace(torch.Tensor, "register_hook", lambda original: Looked(original, self._hooked))
+        hooked = self._session.spared("structure", self._hooked, None)
+        patches.replace(torch.Tensor, "register_hook", lambda original: Looked(original, hooked))
 
     def _hooked(self, tensor: Any, frame: Any) -> None:
         """The program is told of gradients that pass: there must be none that it did not ask for."""

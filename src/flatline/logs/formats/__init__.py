@@ -1,0 +1,1 @@
+"""One format a file: ``TITLE``, ``recognises(name, start)`` and ``read(stream, log)``."""
