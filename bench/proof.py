@@ -1,10 +1,15 @@
 """What experiments prove: runs every case with ``flatline prove`` and prints how the causes end.
 
-    python bench/proof.py [FILTER …] [--every N] [--jobs N] [--write FILE]
+    python bench/proof.py [FILTER …] [--every N] [--jobs N] [--lines FILE] [--write FILE]
+    python bench/proof.py --from FILE [--write FILE]
+
+All of them take hours on a small machine: each result is written to ``--lines FILE`` (JSON lines) when it is there, the
+cases that the file holds already are not run again, and ``--from FILE`` sums up what it holds and runs nothing.
 
 A faulty program counts as proven when one of its true causes is; a cause that is proven and is not one of them is
 wrong, and so is every one that is proven on a healthy program. "Without experiments" is the verdict on the same
-record before them. The time is that of the whole command, the watched run, its control and all trials, over that of
+record before them: whether the right cause comes first, what else is named beside it (at ``likely`` or above: a reader
+takes that for a fault), and how often a first verdict is false. The time is that of the whole command, the watched run, its control and all trials, over that of
 the program alone.
 """
 
@@ -18,7 +23,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +60,11 @@ class Tested:
     @property
     def wrong(self) -> list[str]:
         return [name for name in self.proven if name not in self.case.causes]
+
+    def beside(self, when: str) -> list[str]:
+        """Causes at ``likely`` or above that are not true ones, ``before`` or ``after`` the experiments."""
+        named = [c["name"] for c in getattr(self, when).get("causes", []) if c["level"] != "possible"]
+        return [name for name in named if name not in self.case.causes]
 
     @property
     def lost(self) -> list[str]:
@@ -99,10 +109,36 @@ def run(case: Case) -> Tested:
         seconds, output = execute(folder, "-m", "flatline", "prove", "--quiet", "--runs", f"{folder}/runs")
         stores = list(Path(folder, "runs").glob("*.sqlite"))
         if not stores:
-            return Tested(case, {}, {}, own, seconds, output)
+            return Tested(case, {}, {}, own, seconds, output[-2000:])
         recording = read(stores[0])
         before, after = diagnose(recording), diagnose(recording, kept(stores[0]))
-    return Tested(case, msgspec.to_builtins(before), msgspec.to_builtins(after), own, seconds, output)
+    return Tested(case, msgspec.to_builtins(before), msgspec.to_builtins(after), own, seconds, output[-2000:])
+
+
+class Results:
+    """Results as JSON lines: appended as they come, read back by the name of the case."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self) -> list[Tested]:
+        """What the file holds, the last result of each case that still exists; a line that was cut off is left out."""
+        known = {case.name: case for case in cases([])}
+        found: dict[str, Tested] = {}
+        for line in self._path.read_bytes().splitlines() if self._path.exists() else []:
+            try:
+                item = msgspec.json.decode(line)
+            except msgspec.DecodeError:
+                continue
+            case = known.get(item.pop("case"))
+            if case is not None:
+                found[case.name] = Tested(case, **item)
+        return list(found.values())
+
+    def add(self, tested: Tested) -> None:
+        item = {f.name: getattr(tested, f.name) for f in fields(tested)} | {"case": tested.case.name}
+        with self._path.open("ab") as file:
+            file.write(msgspec.json.encode(item) + b"\n")
 
 
 def table(tested: list[Tested], title: str) -> str:
@@ -127,6 +163,8 @@ def table(tested: list[Tested], title: str) -> str:
         rows.append(
             f"  {name + ' experiments: right cause first':42} {share(first, faulty)}, false alarms {share(alarms, healthy)}"
         )
+        beside = [t for t in faulty if t.beside(when)]
+        rows.append(f"  {name + ' experiments: a wrong one named too':42} {share(beside, faulty)}")
     if faulty:
         ratios = statistics.median(t.seconds / t.alone for t in faulty)
         rows.append(
@@ -140,29 +178,44 @@ def main() -> int:
     parser.add_argument("filters", nargs="*")
     parser.add_argument("--every", type=int, default=1, help="only each N-th case")
     parser.add_argument("--jobs", type=int, default=1, help="cases at a time; each runs two trials at a time")
+    parser.add_argument("--lines", type=Path, help="write each result to this file, and go on where it ends")
+    parser.add_argument("--from", dest="source", type=Path, help="sum up this file, and run nothing")
     parser.add_argument("--write", type=Path)
     options = parser.parse_args()
+    if options.source is not None and not options.source.exists():
+        parser.error(f"there is no file {options.source}")
     chosen = cases(options.filters)[:: options.every]
+    names = {case.name for case in chosen}
     began = time.perf_counter()
-    tested: list[Tested] = []
+    results = Results(options.source or options.lines) if options.source or options.lines else None
+    tested = [t for t in results.read() if t.case.name in names] if results is not None else []
+    done = {t.case.name for t in tested}
+    waiting = [] if options.source is not None else [case for case in chosen if case.name not in done]
     with ThreadPoolExecutor(options.jobs) as pool:
-        for one in pool.map(run, chosen):
+        for one in pool.map(run, waiting):
             tested.append(one)
+            if results is not None:
+                results.add(one)
             print(f"{len(tested)}/{len(chosen)} {one.describe()}", file=sys.stderr, flush=True)
-    odd = [t for t in tested if t.wrong or t.lost or (not t.case.healthy and not t.right)]
-    parts = [
-        table(tested, f"all {len(tested)} programs" if options.every == 1 else f"each {options.every}th program"),
-        table([t for t in tested if t.case.held_out], "hold-out by hash of the name"),
-        "not proven, or wrongly:" if odd else "all proven",
-    ]
-    text = "\n\n".join(parts) + "\n" + "\n".join(f"  {t.describe()}" for t in odd)
-    text += f"\n\n{time.perf_counter() - began:.0f} s"
+    text = summed_up(tested) + f"\n\n{time.perf_counter() - began:.0f} s"
     print(text)
     if options.write:
         options.write.write_text(
             "# What experiments prove\n\n`make bench-proof` prints this.\n\n```\n" + text + "\n```\n"
         )
     return 1 if any(t.wrong for t in tested) else 0
+
+
+def summed_up(tested: list[Tested]) -> str:
+    odd = [t for t in tested if t.wrong or t.lost or (not t.case.healthy and not t.right)]
+    whole = len(cases([]))
+    title = f"all {whole} programs" if len(tested) == whole else f"{len(tested)} of {whole} programs"
+    parts = [
+        table(tested, title),
+        table([t for t in tested if t.case.held_out], "hold-out by hash of the name"),
+        "not proven, or wrongly:" if odd else "all proven",
+    ]
+    return "\n\n".join(parts) + "\n" + "\n".join(f"  {t.describe()}" for t in odd)
 
 
 if __name__ == "__main__":

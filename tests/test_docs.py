@@ -91,8 +91,12 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
         if page in reached or not page.exists():
             continue
         reached.add(page)
-        for target in re.findall(r"\]\(([^)\s]+\.md)\)", page.read_text(encoding="utf-8")):
+        text = page.read_text(encoding="utf-8")
+        for target in re.findall(r"\]\(([^)\s]+\.md)\)", text):
             waiting.append((page.parent / target).resolve())
+        for tree in re.findall(r"^```\{toctree\}\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+            for name in re.findall(r"^[\w/*-]+$", tree, re.MULTILINE):
+                waiting += page.parent.glob(f"{name}.md")
     docs = set((ROOT / "docs").rglob("*.md"))
     assert docs <= reached
 
@@ -138,7 +142,7 @@ def test_outputs_in_pages_are_of_programs_that_exist(name: str) -> None:
 
 
 def test_a_page_is_refreshed_from_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(generate, "output", lambda program: (f"ran {program}\n", "{}\n"))
+    monkeypatch.setattr(generate, "output", lambda program, why=False: (f"ran {program}\n", "{}\n"))
     page = tmp_path / "page.md"
     page.write_text("a\n<!-- run x.py -->\n```\nold\n```\nb\n<!-- verdict y.py -->\n```json\nold\n```\nc\n")
     generate.refresh(page)

@@ -47,6 +47,8 @@ class Bench:
     losses: Losses
     parallel: int = 2
     unmade: bool = False
+    takes: float = 1.0
+    silent: set[str] = field(default_factory=set)
     requests: list[TrialRequest] = field(default_factory=list)
 
     def run(self, requests: Sequence[TrialRequest], told: Told | None = None) -> list[TrialResult]:
@@ -57,7 +59,7 @@ class Bench:
         results = []
         for index, request in enumerate(requests):
             given = self.losses(request)
-            result = given if isinstance(given, TrialResult) else TrialResult(Status.FINISHED, seconds=1.0)
+            result = given if isinstance(given, TrialResult) else TrialResult(Status.FINISHED, seconds=self.takes)
             if not isinstance(given, TrialResult):
                 result.record = self.tape(list(given)[: request.steps], request).store()
             results.append(result)
@@ -69,7 +71,13 @@ class Bench:
         tape = Tape()
         tape.train(losses)
         if not self.unmade:
-            tape.add(*(e.Intervened(tape.now(), tape.step, change.name, 1) for change in request.changes))
+            tape.add(
+                *(
+                    e.Intervened(tape.now(), tape.step, change.name, 1)
+                    for change in request.changes
+                    if change.name not in self.silent
+                )
+            )
         return tape
 
     def close(self) -> None:
@@ -120,13 +128,18 @@ def experiment(*changes: Change, seeds: int = 1, steps: int | None = None, judge
 
 
 def prove(
-    bench: Bench, *causes: Cause, losses: Sequence[float] = ZERO, seconds: float | None = None, most: int = 30
+    bench: Bench,
+    *causes: Cause,
+    losses: Sequence[float] = ZERO,
+    seconds: float | None = None,
+    most: int = 30,
+    seeds: int | None = 1,
 ) -> Proof:
     tape = Tape()
     tape.train(losses)
     template = TrialRequest(Program(["python3"], False, ["train.py"]), "/", {}, limits=Limits(100.0))
     known = {cause.name: cause for cause in causes}
-    return Prover(tape.recording(), template, bench, known, seconds, most).prove()
+    return Prover(tape.recording(), template, bench, known, seconds, most, seeds=seeds).prove()
 
 
 def outcomes(proof: Proof) -> dict[str, str]:
@@ -474,6 +487,119 @@ def test_fresh_draws_need_no_control_of_their_own() -> None:
     change = Change("initialisation", {})
     item = prove(bench, made("luck", [experiment(change, seeds=4)], found())).experiments["luck"]
     assert item.outcome == "confirmed" and item.p_value is None and (item.control_runs, item.trial_runs) == (1, 4)
+
+
+def noisy(values: Sequence[float], request: TrialRequest, lasts: float = 0.01) -> list[float]:
+    """The same, a little different under each seed."""
+    return [v + lasts * ((7 * offset(request) + n) % 11) / 11 for n, v in enumerate(values)]
+
+
+RISING = [1.0 + 0.01 * n for n in range(400)]
+
+
+def test_a_proof_in_which_chance_may_play_a_part_is_repeated_under_further_seeds() -> None:
+    bench = Bench(lambda r: noisy(FINE if changed(r) else RISING, r))
+    proof = prove(bench, made("rate", [experiment(LOWER, judge=lower)], found()), losses=RISING, seeds=None)
+    item = proof.experiments["rate"]
+    assert (item.outcome, item.seeds, item.held, item.pairs) == ("confirmed", 6, 5, 5)
+    assert (item.control_shown, item.control_runs, item.trial_shown, item.trial_runs) == (5, 5, 0, 5)
+    # The program's own seed has chosen the experiment, and is not counted.
+    assert item.p_value == pytest.approx(1 / math.comb(10, 5), abs=1e-6)
+    assert "Under 5 further seeds the untouched program shows it in 5, and the contrast holds in 5" in item.over_seeds
+    assert "last loss 4." in item.over_seeds
+    assert sorted(offset(r) for r in bench.requests) == [0, 0, *[k for k in range(1, 6) for _ in range(2)]]
+
+
+def lower(control: Case, trials: list[Case]) -> Judgement:
+    ends = [case.last_value for case in (control, trials[0])]
+    return Judgement(Outcome.CONFIRMED if ends[1] < ends[0] else Outcome.UNDECIDED, "it ends lower")
+
+
+@pytest.mark.parametrize("lucky", [1, 3])
+def test_a_contrast_that_another_seed_does_not_show_is_no_proof(lucky: int) -> None:
+    """It holds under the program's own seed and ``lucky`` further ones: the symptom comes and goes by itself."""
+
+    def losses(request: TrialRequest) -> list[float]:
+        shows = not changed(request) and offset(request) <= lucky
+        return noisy(RISING if shows else FINE, request)
+
+    item = prove(
+        Bench(losses), made("rate", [experiment(LOWER, judge=lower)], found()), losses=RISING, seeds=None
+    ).experiments["rate"]
+    assert item.outcome == "undecided" and item.p_value is not None and item.p_value > 0.05
+    assert item.control_shown == lucky and "Chance alone would do that too" in item.text
+
+
+def test_a_contrast_that_is_no_symptom_takes_the_sign_test() -> None:
+    def same(control: Case, trials: list[Case]) -> Judgement:
+        alike = abs(control.last_value - trials[0].last_value) < 0.1
+        return Judgement(Outcome.CONFIRMED if alike else Outcome.UNDECIDED, "the same course")
+
+    def losses(seeds: set[int]) -> Losses:
+        return lambda r: noisy([v - (offset(r) in seeds and changed(r)) for v in RISING], r)
+
+    cause = made("rate", [experiment(LOWER, judge=same)], found())
+    item = prove(Bench(losses(set())), cause, losses=RISING, seeds=None).experiments["rate"]
+    assert (item.outcome, item.held, item.p_value) == ("confirmed", 5, pytest.approx(2**-5, abs=1e-6))
+    item = prove(Bench(losses({2, 4})), cause, losses=RISING, seeds=None).experiments["rate"]
+    assert (item.outcome, item.held, item.p_value) == ("undecided", 3, 0.5)
+    # Two proofs at a time need one seed more each, for both to stand when the tests are corrected for their number.
+    other = made("other", [experiment(OTHER, judge=same)], found())
+    proof = prove(Bench(losses(set())), cause, other, losses=RISING, seeds=None)
+    assert outcomes(proof) == {"rate": "confirmed", "other": "confirmed"}
+    assert {i.pairs for i in proof.experiments.values()} == {6}
+
+
+def test_exact_sights_seeds_that_change_nothing_and_long_programs_are_not_repeated() -> None:
+    cause = made("rate", [experiment(LOWER)], found())
+    bench = Bench(lambda r: noisy(FINE, r) if changed(r) else ZERO)
+    item = prove(bench, cause, seeds=None).experiments["rate"]
+    assert (item.outcome, item.seeds, item.over_seeds, len(bench.requests)) == ("confirmed", 1, "", 2)
+
+    cause = made("rate", [experiment(LOWER, judge=lower)], found())
+    bench = Bench(lambda r: FINE if changed(r) else RISING)
+    item = prove(bench, cause, losses=RISING, seeds=None).experiments["rate"]
+    assert (item.outcome, item.over_seeds) == ("confirmed", "Another seed changes nothing in this program.")
+
+    for seeds, runs in ((None, 2), (7, 14), (1, 2)):
+        bench = Bench(lambda r: noisy(FINE if changed(r) else RISING, r), takes=60.0)
+        item = prove(bench, cause, losses=RISING, seeds=seeds).experiments["rate"]
+        assert len(bench.requests) == runs, seeds
+        if seeds is None:
+            assert item.over_seeds == "Shown under one seed; 5 more would take 10 runs, about 300 s (--seeds)."
+
+
+def test_so_few_seeds_that_nothing_could_follow_are_refused() -> None:
+    with pytest.raises(ValueError, match="1, or at least 6"):
+        prove(Bench(lambda r: ZERO), seeds=5)
+
+
+def test_what_further_seeds_take_back_leaves_room_for_another_cause() -> None:
+    def losses(request: TrialRequest) -> list[float]:
+        cured = changed(request, "precision") or (changed(request) and offset(request) in (0, 1))
+        return noisy(FINE if cured else RISING, request)
+
+    first = made("rate", [experiment(LOWER, judge=lower)], found(confidence=0.95))
+    second = made("other", [experiment(OTHER, judge=lower)], found(Level.POSSIBLE, 0.5))
+    assert outcomes(prove(Bench(losses), first, second, losses=RISING, seeds=None)) == {
+        "rate": "undecided",
+        "other": "confirmed",
+    }
+
+
+def test_all_trials_of_an_experiment_are_judged_and_some_may_find_no_place() -> None:
+    third = Change("labels", {"how": "shift"})
+
+    def both(control: Case, trials: list[Case]) -> Judgement:
+        made = [[r.name for r in t.recording.all(e.Intervened)] for t in trials]
+        return Judgement(Outcome.CONFIRMED, f"{len(trials)} trials: {made}")
+
+    asked = Experiment("?", [LOWER], both, also=[[third]])
+    bench = Bench(lambda r: ZERO, silent={"labels"})
+    item = prove(bench, made("rate", [asked], found())).experiments["rate"]
+    assert (item.outcome, item.text, item.seeds) == ("confirmed", "2 trials: [['learning-rate'], []]", 1)
+    bench = Bench(lambda r: ZERO, silent={"learning-rate"})
+    assert outcomes(prove(bench, made("rate", [asked], found()))) == {"rate": "undecided"}
 
 
 outcome_lists = st.lists(st.booleans(), min_size=1, max_size=6)

@@ -33,8 +33,8 @@ def judged(folder: Path, program: Path, name: str, number: int = 0) -> tuple[Jud
     control = run(folder / "control", program, [])
     decision = catalogue()[name].decide(control)
     experiment = catalogue()[name].experiments(control, decision)[number]  # type: ignore[arg-type]
-    trial = run(folder / "trial", program, experiment.changes)
-    return experiment.judge(control, [trial]), control, experiment
+    trials = [run(folder / f"trial{n}", program, c) for n, c in enumerate([experiment.changes, *experiment.also])]
+    return experiment.judge(control, trials), control, experiment
 
 
 def test_no_output_gives_another_loss_than_0_where_there_is_one_class(tmp_path: Path) -> None:
@@ -45,9 +45,18 @@ def test_no_output_gives_another_loss_than_0_where_there_is_one_class(tmp_path: 
 
 
 def test_the_rate_of_textbook_c_is_too_high(tmp_path: Path) -> None:
-    judgement, _, _ = judged(tmp_path, TEXTBOOK / "textbook_c.py", "learning-rate-too-high")
+    judgement, _, experiment = judged(tmp_path, TEXTBOOK / "textbook_c.py", "learning-rate-too-high")
+    assert [c.arguments["factor"] for c in (*experiment.changes, *experiment.also[0])] == [0.1, 0.01]
     assert judgement.outcome is Outcome.CONFIRMED
+    assert judgement.text.startswith("at a tenth and at a hundredth of the rate")
     assert judgement.control.startswith("loss 0.7076 to 11.76")
+
+
+@pytest.mark.parametrize("program", ["textbook_a.py", "textbook_b.py"])
+def test_the_labels_of_textbooks_a_and_b_tell_nothing(tmp_path: Path, program: str) -> None:
+    judgement, _, experiment = judged(tmp_path, TEXTBOOK / program, "no-signal")
+    assert judgement.outcome is Outcome.CONFIRMED and experiment.also == []
+    assert judgement.text.startswith("with permuted labels the loss takes the same course")
 
 
 def test_a_loss_that_is_0_in_half_precision_falls_in_single(tmp_path: Path) -> None:
@@ -57,11 +66,16 @@ def test_a_loss_that_is_0_in_half_precision_falls_in_single(tmp_path: Path) -> N
     assert judgement.outcome is Outcome.CONFIRMED
 
 
-def test_labels_that_slipped_by_a_row_are_not_proven_to_carry_nothing(tmp_path: Path) -> None:
-    control = run(tmp_path / "control", CASES / "inputs-unrelated" / "faulty_header_row.py", [])
-    decision = catalogue()["no-signal"].decide(control)
-    assert isinstance(decision, Found)
-    assert catalogue()["no-signal"].experiments(control, decision) == []
+def test_labels_that_slipped_by_a_row_are_told_from_labels_that_tell_nothing(tmp_path: Path) -> None:
+    """Behind a loader that shuffles, where permuted labels look the same."""
+    program = CASES / "inputs-unrelated" / "faulty_header_row.py"
+    judgement, control, experiment = judged(tmp_path, program, "no-signal")
+    assert judgement.outcome is Outcome.REFUTED
+    assert "the label of the row after their own" in judgement.text
+    unrelated = catalogue()["inputs-unrelated"]
+    (other,) = unrelated.experiments(control, unrelated.decide(control))  # type: ignore[arg-type]
+    # The same trials.
+    assert [other.changes, *other.also] == experiment.also
 
 
 # judging -------------------------------------------------------------------------------------------------------------

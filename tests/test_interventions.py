@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from flatline.changes import Change
 from flatline.interventions import Interventions
 from flatline.interventions.base import interventions
-from flatline.observe.events import Event, Intervened, ProbeFailed
+from flatline.observe.events import Event, Intervened, ProbeFailed, Remembered
 from flatline.observe.session import Session
 
 
@@ -610,3 +611,212 @@ def test_a_formula_in_a_function_is_found_on_the_line_that_calls_it() -> None:
     line = formula.__code__.co_firstlineno + 1
     with changed(Change("targets", {"how": "shape", "line": line, "file": __file__, "shape": [2]})):
         assert formula().item() == 0
+
+
+class Pairs(torch.utils.data.Dataset):  # type: ignore[type-arg]
+    """Row i is the input i with the label i, and a draw is made for each."""
+
+    def __init__(self, count: int, names: bool = False) -> None:
+        self.count, self.names = count, names
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> Any:
+        x, y = torch.tensor([float(index), torch.rand(1).item()]), torch.tensor(index)
+        return {"x": x, "label": y} if self.names else (x, y)
+
+
+def passes(data: Any, count: int = 1, workers: int = 0) -> list[list[tuple[int, int]]]:
+    """Rows and their labels as a shuffling loader gives them."""
+    loader = DataLoader(data, batch_size=3, shuffle=True, num_workers=workers)
+    found = []
+    for _ in range(count):
+        batches = [tuple(b.values()) if isinstance(b, dict) else b for b in loader]
+        found.append([(int(row[0]), int(label)) for x, y in batches for row, label in zip(x, y)])
+    return found
+
+
+def test_labels_slip_by_a_row_behind_a_shuffling_loader() -> None:
+    for data in (Pairs(10), Pairs(10, names=True), torch.utils.data.Subset(Pairs(10), [0, 4, 9])):
+        with changed(Change("labels", {"how": "shift", "by": 1})) as records:
+            (rows,) = passes(data)
+        assert all(label == (row + 1) % 10 for row, label in rows), data
+        assert times(records, "labels") == len(rows)
+    assert all(row == label for row, label in passes(Pairs(10))[0])
+
+
+def test_labels_are_permuted_once_or_in_each_pass() -> None:
+    with changed(Change("labels")):
+        one, other = (dict(rows) for rows in passes(Pairs(12), 2))
+    assert one == other and sorted(one.values()) == list(range(12)) and any(r != label for r, label in one.items())
+    with changed(Change("labels", {"how": "renew"})):
+        one, other = (dict(rows) for rows in passes(Pairs(12), 2))
+    assert one != other and sorted(other.values()) == list(range(12))
+
+
+def test_labels_leave_what_they_do_not_know_and_the_draws_of_a_data_set() -> None:
+    torch.manual_seed(0)
+    expected = passes(Pairs(6)), torch.rand(1)
+    torch.manual_seed(0)
+    with changed(Change("labels")):
+        assert [row for row, _ in passes(Pairs(6))[0]] == [row for row, _ in expected[0][0]]
+        assert torch.equal(torch.rand(1), expected[1])
+    three = TensorDataset(torch.arange(6.0)[:, None], torch.arange(6), torch.arange(6))
+    with changed(Change("labels")) as records:
+        assert all(torch.equal(x[:, 0].long(), y) for x, y, _ in DataLoader(three, batch_size=2))
+    assert times(records, "labels") == 0
+
+
+def test_one_batch_comes_again_and_again_where_the_model_trains() -> None:
+    loader = DataLoader(TensorDataset(torch.arange(9.0), torch.arange(9)), batch_size=3, shuffle=True)
+    torch.manual_seed(0)
+    expected = [x for x, _ in loader], torch.rand(1)
+    torch.manual_seed(0)
+    with changed(Change("batch")) as records:
+        given = []
+        for x, _ in loader:
+            given.append(x.clone())
+            x.zero_()
+        assert torch.equal(torch.rand(1), expected[1])
+        again = [x for x, _ in loader]
+        with torch.no_grad():
+            evaluated = torch.cat([x for x, _ in loader])
+    assert all(torch.equal(x, expected[0][0]) for x in given + again)
+    assert sorted(evaluated.tolist()) == list(range(9))
+    assert times(records, "batch") == 5
+
+
+def test_a_term_of_a_loss_is_alone() -> None:
+    def gradients(alone: int) -> list[float]:
+        w = torch.tensor([1.0, 1.0, 1.0], requires_grad=True)
+        with changed(Change("terms", {"alone": alone})) as records:
+            for _ in range(2):
+                w.grad = None
+                loss = w[0] ** 2 + 0.5 * w[1].exp()
+                loss = loss - w[2]
+                loss.backward()  # type: ignore[no-untyped-call]
+        assert times(records, "terms") == 4
+        assert loss.item() == pytest.approx(1 + 0.5 * 2.71828 - 1, abs=1e-4)
+        return w.grad.tolist()  # type: ignore[union-attr, no-any-return]
+
+    assert gradients(0) == [2, 0, 0]
+    assert gradients(1) == [0, pytest.approx(0.5 * 2.71828, abs=1e-4), 0]
+    assert gradients(2) == [0, 0, -1]
+
+
+def test_a_changed_future_is_seen_by_a_model_that_looks_ahead_only() -> None:
+    ids = torch.randint(0, 9, (16, 12), generator=torch.Generator().manual_seed(1))
+
+    class Ahead(nn.Module):
+        def __init__(self, by: int) -> None:
+            super().__init__()
+            self.by = by
+            self.table = nn.Embedding(9, 9)
+
+        def forward(self, ids: torch.Tensor) -> torch.Tensor:
+            return F.one_hot(ids.roll(-self.by, 1), 9).float() * 100 + 0 * self.table(ids)  # type: ignore[no-any-return]
+
+    def losses(model: nn.Module, targets: torch.Tensor) -> list[float]:
+        return [F.cross_entropy(model(ids)[:, :-1].flatten(0, 1), targets.flatten()).item() for _ in range(3)]
+
+    with changed(Change("future", {"after": 1, "shift": 1})) as records:
+        ahead = losses(Ahead(1), ids[:, 1:])
+        # One that knows its answer from the same place goes on as it did.
+        back = losses(Ahead(0), ids[:, :-1])
+    assert times(records, "future") == 5
+    assert ahead[0] == 0 and min(ahead[1:]) > 10
+    assert back == [0, 0, 0]
+
+
+def test_end_tokens_of_a_loss_that_is_masked_by_hand() -> None:
+    target = torch.tensor([[1, 0, 0, 0], [2, 1, 0, 0], [0, 0, 0, 0]])
+    scores = torch.zeros(3, 3, 4)
+    scores[0, 0, 1], scores[1, 0, 2] = 20.0, 20.0
+    scores.requires_grad_()
+
+    def loss() -> torch.Tensor:
+        each = F.cross_entropy(scores, target, reduction="none")
+        mask = (target != 0).float()
+        return (each * mask).sum() / mask.sum()
+
+    expected = torch.autograd.grad(loss(), scores)[0]
+    with changed(Change("ending", {"token": 0})) as records:
+        watched = loss()
+    assert times(records, "ending") == 1
+    assert watched.item() < 1e-6 < math.log(3)
+    assert torch.equal(torch.autograd.grad(watched, scores)[0], expected)
+
+
+def test_samples_change_places_at_every_call() -> None:
+    model = nn.Linear(1, 1)
+    x = torch.arange(20.0)[:, None]
+    with changed(Change("inputs", {"how": "rows"})) as records:
+        with torch.no_grad():
+            one = (model(x) - model.bias) / model.weight
+        other = (model(x.clone()) - model.bias) / model.weight
+    assert times(records, "inputs") == 2
+    assert sorted(one[:, 0].round().tolist()) == x[:, 0].tolist() == sorted(other[:, 0].round().tolist())
+    assert not torch.allclose(one, x, atol=0.1) and not torch.allclose(one, other, atol=0.1)
+
+
+class Counting(torch.utils.data.IterableDataset):  # type: ignore[type-arg]
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(6))
+
+
+def test_a_stream_is_read_by_one_process() -> None:
+    alone = Change("iterators", {"renew": False, "keep_last": False, "one_reader": True})
+    with changed(alone) as records:
+        loader = DataLoader(Counting(), batch_size=3, num_workers=2, prefetch_factor=2, drop_last=True)
+    assert (loader.num_workers, loader.drop_last) == (0, True)
+    assert torch.cat(list(loader)).tolist() == list(range(6))
+    assert times(records, "iterators") == 1
+
+
+def test_memory_knows_rows_of_one_source() -> None:
+    """Near rows, and windows over one series, have one label; what a model knows of them is recorded in nats."""
+    generator = torch.Generator().manual_seed(0)
+    centres = torch.randn(30, 6, generator=generator)
+
+    def near() -> torch.Tensor:
+        return centres + 0.01 * torch.randn(30, 6, generator=generator)
+
+    labels: list[torch.Tensor] = []
+
+    def told(x: torch.Tensor, y: torch.Tensor, gradient: bool, right: torch.Tensor | None = None) -> None:
+        model = nn.Linear(x.shape[1], 2)
+        with torch.set_grad_enabled(gradient):
+            model(x)
+            given = torch.zeros(len(x), 2, requires_grad=gradient)
+            if right is not None:
+                given = F.one_hot(right, 2) * 20.0
+            losses = F.cross_entropy(given, y, reduction="none")
+            labels.append(losses)
+
+    zeros = torch.zeros(30, dtype=torch.long)
+    trained = near()
+    with changed(Change("memory", {"radius": 0.5})) as records:
+        told(trained, zeros, True)
+        # Either all ones are right or none: of 30 random labels, about half.
+        told(near(), zeros, False, zeros)
+        told(near() + 5, zeros, False)
+    known = [r for r in records if isinstance(r, Remembered)]
+    assert [r.sources for r in known] == [30, 60]
+    right = (labels[1] < 1).long()
+    assert 5 < int(right.sum()) < 25
+    with changed(Change("memory", {"radius": 0.5})) as records:
+        told(trained, zeros, True)
+        told(near(), zeros, False, 1 - right)
+    (best,) = (r for r in records if isinstance(r, Remembered))
+    assert best.nats == pytest.approx(30 * math.log(2), abs=1e-3)
+
+    series = torch.randn(40, generator=generator)
+    windows = series.unfold(0, 16, 2)
+    with changed(Change("memory", {"run": 8})) as records:
+        told(windows, torch.zeros(len(windows), dtype=torch.long), True)
+        told(series[1:17][None], torch.zeros(1, dtype=torch.long), False)
+        told(torch.randn(1, 16, generator=generator), torch.zeros(1, dtype=torch.long), False)
+    known = [r for r in records if isinstance(r, Remembered)]
+    # The first evaluated window overlaps with what was trained on and has its source; the other is one of its own.
+    assert [r.sources for r in known] == [1, 2]

@@ -6,6 +6,7 @@ import io
 import json
 import random
 import struct
+import zlib
 from pathlib import Path
 
 import jsonschema  # type: ignore[import-untyped]
@@ -86,6 +87,18 @@ def _keras_has_no_mask(path: Path) -> set[str]:
 def test_the_program_is_known_where_the_log_tells_it() -> None:
     verdict, _ = diagnose_log(logs_at(LOGS / "wandb" / "faulty_one_class.wandb")[0])
     assert verdict.log is not None and verdict.log.next == "flatline run tests/logs/make.py wandb faulty_one_class"
+
+
+def test_secrets_of_the_command_line_are_not_shown() -> None:
+    """The record of the environment of a run: arguments in field 5, the program in field 6."""
+    parts = [(5, b"--api-key"), (5, b"abc-secret-abc"), (6, b"train.py")]
+    inner = b"".join(bytes([number << 3 | 2, len(text)]) + text for number, text in parts)
+    record = bytes([26 << 3 & 0x7F | 0x80 | 2, 1, len(inner)]) + inner
+    head = len(record).to_bytes(2, "little") + b"\x01"
+    log = read_log(
+        io.BytesIO(b":W&B\xe1\xbe\x00" + zlib.crc32(b"\x01" + record).to_bytes(4, "little") + head + record), "a.wandb"
+    )
+    assert log.notes == [] and log.program == ["train.py", "--api-key", "[hidden]"]
 
 
 # rules ---------------------------------------------------------------------------------------------------------
@@ -360,7 +373,11 @@ def test_the_command_shows_the_cause_and_what_to_do_next(tmp_path: Path) -> None
     assert status == 10
     assert "one-class-softmax" in output and "flatline run PROGRAM" in output
     assert not from_json(file.read_bytes()).healthy
-    assert "one-class-softmax" in page.read_text(encoding="utf-8")
+    shown = page.read_text(encoding="utf-8")
+    assert "one-class-softmax" in shown and "% of the reports" in shown and "The loss as it was logged" in shown
+    # What is said of a run that was watched is not said of a log.
+    for untrue in ("% sure", "<code>backward</code>", "watching added", "How to reproduce"):
+        assert untrue not in shown
     assert run("--strict", str(LOGS / "keras" / "healthy_classes.csv"))[0] == 0
 
 

@@ -8,11 +8,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from click.testing import CliRunner
 
-from flatline.record.reader import rank_stores, read
+from flatline import ending
+from flatline.cli import main
+from flatline.observe import events as e
+from flatline.record.reader import Recording, rank_stores, read
 from flatline.verdict import diagnose
 from runs import environment, needs_posix, plain, recording, runs_folder, watched, write
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "bench"))
+import accuracy
 
 pytestmark = needs_posix
 
@@ -125,3 +133,97 @@ def test_a_process_that_starts_others_and_trains_nothing_has_their_verdict(folde
     watched(folder, "program.py", "fork")
     launcher = next(path for path in runs_folder(folder).glob("*.sqlite") if "rank" not in path.name)
     assert [cause.name for cause in diagnose(read(launcher)).faults] == ["constant-targets"]
+
+
+def test_a_killed_rank_is_named_and_what_it_wrote_is_kept(folder: Path) -> None:
+    killed = "os.kill(os.getpid(), signal.SIGKILL)"
+    text = RANK.replace("import os\n", "import os, signal, time\n").replace('x[3, 2] = float("nan")', killed)
+    write(folder, "program.py", text.replace("optimizer.step()\n", "optimizer.step()\n        time.sleep(0.02)\n"))
+    flatline = ("-m", "flatline", "run", "--json", "verdict.json", "--runs", str(runs_folder(folder)), "program.py")
+    done = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", *flatline],
+        cwd=folder,
+        env=environment(COLUMNS="100"),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 1
+    assert re.search(r"rank\s*: 1 .*\n\s*exitcode\s*: -9", done.stderr), "torchrun blames the rank that was killed"
+    verdict = json.loads((folder / "verdict.json").read_text())
+    assert "Rank 1 was killed by SIGKILL" in verdict["summary"]
+    assert verdict["run"]["ended"] == "killed"
+    seen = recording(folder)
+    assert [rank.run.rank for rank in seen.ranks] == [0, 1]
+    assert 1 <= seen.ranks[1].backwards <= 20
+
+
+@pytest.mark.parametrize("arguments", [("prove", "program.py"), ("run", "--prove", "program.py")], ids=" ".join)
+def test_experiments_under_torchrun_are_refused(
+    arguments: tuple[str, ...], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(folder, "program.py", "print('ran')")
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    result = CliRunner().invoke(main, list(arguments))
+    assert result.exit_code == 2
+    assert "under torchrun" in result.output
+    assert not list(folder.glob(".flatline/*"))
+
+
+def _rank(number: int, *more: e.Event) -> Recording:
+    points = np.arange(3, dtype=np.int64).tobytes()
+    series = [e.Series(0, "optimised", "loss", None), e.Points(0, points, points, np.ones(3).tobytes(), points)]
+    return Recording([e.RunStarted(["p.py"], "", {}, 0.0, number), *series, *more])
+
+
+def _end(exception: str | None, message: str = "") -> e.RunEnded:
+    return e.RunEnded(9, 3, exception, message, None)
+
+
+@pytest.mark.parametrize(
+    ("ranks", "ended", "said"),
+    [
+        ([[_end(None), e.Exited(0, 1.0)], [_end(None), e.Exited(0, 2.0)]], None, ""),
+        ([[e.Exited(-15, 3.0)], [e.Exited(-9, 2.0)]], "killed", "Rank 1 was killed by SIGKILL"),
+        ([[e.Exited(-15, 3.0)], []], "killed", "Rank 1 went without a word"),
+        (
+            [
+                [_end("RuntimeError", "Connection closed by peer"), e.Exited(1, 1.0)],
+                [_end("KeyError"), e.Exited(1, 2.0)],
+            ],
+            "KeyError",
+            "Rank 1 of 2 ended with KeyError",
+        ),
+        (
+            [[e.Exited(-15, 1.0)], [_end("ValueError"), e.Exited(1, 2.0)]],
+            "ValueError",
+            "Rank 1 of 2 ended with ValueError",
+        ),
+    ],
+)
+def test_the_rank_that_went_first_is_told(ranks: list[list[e.Event]], ended: str | None, said: str) -> None:
+    seen = [_rank(number, *more) for number, more in enumerate(ranks)]
+    seen[0].ranks = seen
+    found, sentence = ending.told(seen[0])
+    assert found == ended
+    assert sentence.startswith(said)
+    assert bool(sentence) == bool(said)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ranks-same-data/faulty_plain_loader",
+        "ranks-diverged/faulty_inner_module",
+        "ranks-diverged/healthy_tensor_parallel",
+        "rank-hidden/faulty_prompts_only",
+        "ranks-uneven/healthy_join",
+    ],
+)
+def test_causes_that_need_the_records_of_all_ranks(name: str) -> None:
+    (case,) = accuracy.cases([name])
+    score = accuracy.Score(case, accuracy.run(case))
+    assert score.verdict["probe_failures"] == []
+    assert not accuracy.missed(score), score.describe()

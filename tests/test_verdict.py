@@ -120,7 +120,7 @@ def test_the_schema_names_exactly_the_fields_that_are_promised() -> None:
              "probe_failures", "overhead", "run", "checks", "proof", "log"},
         "experiment": {"asks", "changes", "outcome", "text", "control_measured", "trial_measured", "control", "trial",
                        "symptoms_in_control", "symptoms_in_trial", "steps", "seeds", "control_shown", "control_runs",
-                       "trial_shown", "trial_runs", "p_value", "seconds"},
+                       "trial_shown", "trial_runs", "p_value", "seconds", "held", "pairs", "over_seeds"},
         "curve": {"steps", "values"},
         "trial": {"asks", "changes", "steps", "status", "message", "seconds", "isolation"},
         "proof": {"reproduced", "text", "control_shown", "control_runs", "seconds", "stopped", "trials"},

@@ -29,4 +29,7 @@ def decode(text: str) -> list[Change]:
     Raises:
         msgspec.ValidationError: the text is not a list of changes.
     """
-    return msgspec.json.decode(text, type=list[Change])
+    try:
+        return msgspec.json.decode(text, type=list[Change])
+    except UnicodeError as error:
+        raise msgspec.ValidationError(str(error)) from error

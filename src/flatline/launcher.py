@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -34,6 +35,9 @@ def new_store(folder: str | None) -> Path:
     rank = own_rank()
     started, process = _started_together() if rank is not None else (time.time(), os.getpid())
     name = f"{time.strftime('%Y%m%d-%H%M%S', time.localtime(started))}-{process}"
+    # A torchrun that starts its ranks again is still the same process.
+    again = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") if rank is not None else "0"
+    name += f"r{again}" if again.isdecimal() and again != "0" else ""
     name += f"-rank{rank}.sqlite" if rank is not None else ".sqlite"
     wanted = Path(folder) if folder else Path(".flatline")
     for first in (True, False):
@@ -80,6 +84,21 @@ def _started_together() -> tuple[float, int]:
         return os.stat(f"/proc/{parent}").st_ctime, parent
     except OSError:
         return time.time() // 86400 * 86400, parent
+
+
+def write_exit(store: Path, status: int) -> None:
+    """Adds to a store how its program ended: what was killed could not say so itself."""
+    from flatline.observe.events import Exited
+    from flatline.record.store import StoreError, Writer
+
+    if not store.is_file():
+        return
+    try:
+        writer = Writer(str(store))
+        writer.write([Exited(status, time.time())])
+        writer.close()
+    except (StoreError, OSError, sqlite3.Error) as error:
+        click.echo(f"flatline: how the program ended is not on record: {error}", err=True)
 
 
 def wait_for_ranks(store: Path) -> None:

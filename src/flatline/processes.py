@@ -13,6 +13,8 @@ from typing import Any
 from flatline.observe.patching import Patches, hide_from_tracebacks, unseen
 
 Join = Callable[[int], None]
+# Told of the exception that ends a rank: what started it catches that, and the process ends as if in good order.
+failed: Callable[[BaseException], None] | None = None
 
 
 def rank_store(store: str, rank: int) -> str:
@@ -67,8 +69,8 @@ def _spawning(original: Callable[..., Any], settings: dict[str, Any]) -> Callabl
         try:
             method = kwargs.get("start_method", args[4] if len(args) > 4 else "spawn")
             # The new process must be able to import us, or it could not even begin.
-            if method != "fork" and not isinstance(fn, Spawned) and importlib.util.find_spec("flatline") is not None:
-                fn = Spawned(fn, settings)
+            if not isinstance(fn, Spawned) and (method == "fork" or importlib.util.find_spec("flatline") is not None):
+                fn = Spawned(fn, settings if method != "fork" else None)
         except Exception as error:
             print(f"flatline: these processes are not recorded: {type(error).__name__}: {error}", file=sys.__stderr__)
         return original(fn, *args, **kwargs)
@@ -77,18 +79,25 @@ def _spawning(original: Callable[..., Any], settings: dict[str, Any]) -> Callabl
 
 
 class Spawned:
-    """What a spawned process runs: the program's function, with our eye on it."""
+    """What a new process runs: the program's function, with our eye on it. ``settings`` is None for one that is forked,
+    where the patches are in place."""
 
-    def __init__(self, function: Callable[..., Any], settings: dict[str, Any]) -> None:
+    def __init__(self, function: Callable[..., Any], settings: dict[str, Any] | None) -> None:
         self._function = function
         self._settings = settings
 
     def __call__(self, *args: Any) -> Any:
+        if self._settings is not None:
+            try:
+                begin(self._settings)
+            except Exception as error:
+                print(f"flatline: this process is not recorded: {type(error).__name__}: {error}", file=sys.__stderr__)
         try:
-            begin(self._settings)
+            return self._function(*args)
         except Exception as error:
-            print(f"flatline: this process is not recorded: {type(error).__name__}: {error}", file=sys.__stderr__)
-        return self._function(*args)
+            if failed is not None:
+                failed(error)
+            raise
 
 
 def begin(settings: dict[str, Any]) -> None:

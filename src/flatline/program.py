@@ -49,6 +49,7 @@ class Recorder:
     ) -> None:
         self._process = os.getpid()
         self._changes = changes
+        self._failed = False
         # What a rank of this program is recorded with.
         self._settings: dict[str, Any] = {
             "store": store,
@@ -79,6 +80,8 @@ class Recorder:
             argv, os.getcwd(), versions, time.time(), rank, process=self._process, host=machine()
         )
         self._started.check = preflight is not None
+        world = os.environ.get("WORLD_SIZE", "")
+        self._started.world = int(world) if "RANK" in os.environ and world.isdecimal() else 0
         self._preflight = preflight
         before = sys.orig_argv[: len(sys.orig_argv) - len(argv)]
         self._started.module = before[-1:] == ["-m"]
@@ -212,8 +215,15 @@ class Recorder:
                 continue
         os._exit(0)
 
+    def failed(self, error: BaseException) -> None:
+        """The exception that ends this rank, on its way to what started it."""
+        self.session.guarded("end", self._tell_the_end)(error)
+
     def _tell_the_end(self, error: BaseException | None) -> None:
         session = self.session
+        if self._failed:
+            return
+        self._failed = error is not None
         place = None
         trace: types.TracebackType | None = error.__traceback__ if error is not None else None
         while trace is not None:
@@ -261,7 +271,7 @@ def _beat(settings: dict[str, str]) -> MutableSequence[float] | None:
 
 def start_rank(settings: dict[str, Any], rank: int) -> Recorder:
     """Starts recording in a process that the program has forked or spawned, once its rank is known."""
-    return Recorder(
+    recorder = Recorder(
         processes.rank_store(settings["store"], rank),
         False,
         settings["argv"],
@@ -271,6 +281,8 @@ def start_rank(settings: dict[str, Any], rank: int) -> Recorder:
         rank,
         _preflight(settings["check"]),
     )
+    processes.failed = recorder.failed
+    return recorder
 
 
 def _preflight(settings: str | None) -> Preflight | None:

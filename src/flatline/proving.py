@@ -46,6 +46,7 @@ def prove_run(
     audience: Audience | None = None,
     environment: Mapping[str, str] | None = None,
     argv: Sequence[str] | None = None,
+    seeds: int | None = None,
 ) -> Proof:
     """Makes the experiments on a recorded run, and keeps what they show in its store.
 
@@ -58,6 +59,8 @@ def prove_run(
         audience: who is told how it goes.
         environment: the variables that the program runs with; None for those of this process.
         argv: the program and its arguments as they were given, when they are known: the record holds no secrets.
+        seeds: under how many seeds a proof is made in which chance may play a part; None for as many as its test needs, as
+            far as they take no more than two minutes or what is left of ``seconds``.
 
     Raises:
         CannotProve: the run cannot be started again as it was.
@@ -75,7 +78,7 @@ def prove_run(
         template = TrialRequest(
             program, recording.run.directory, dict(os.environ if environment is None else environment), limits=limits
         )
-        proof = Prover(recording, template, runner, catalogue(), seconds, most, audience).prove()
+        proof = Prover(recording, template, runner, catalogue(), seconds, most, audience, seeds).prove()
     finally:
         runner.close()
     return keep(store, proof)
@@ -97,6 +100,11 @@ def program_of(recording: Recording, argv: Sequence[str] | None = None) -> Progr
         raise CannotProve(
             "this run was recorded inside a program or by an older flatline, which does not say how to start it again; "
             "use `flatline prove PROGRAM`, or flatline.prove(train) from inside"
+        )
+    if run.world > 1:
+        raise CannotProve(
+            f"this is one of {run.world} processes that torchrun or the like started: a trial is one program, and cannot "
+            "start all of them again. A program that starts its processes by itself (torch.multiprocessing) can be tested"
         )
     if not os.path.isdir(run.directory):
         raise CannotProve(f"the folder of this run, {run.directory}, is gone")
@@ -122,6 +130,7 @@ def prove(
     max_trials: int = MOST_TRIALS,
     on: str = "local",
     show: bool = True,
+    seeds: int | None = None,
 ) -> Verdict:
     """Runs a function that trains, says what is wrong with its loss, and proves it by experiment.
 
@@ -134,6 +143,7 @@ def prove(
         max_trials: how many there may be.
         on: ``local`` or ``ray``.
         show: whether to print the report.
+        seeds: as ``flatline prove --seeds``; None for as many as the tests need and two minutes allow.
 
     Returns:
         The verdict, with the experiments in it.
@@ -158,7 +168,7 @@ def prove(
         if not read(store).backwards:
             raise CannotProve(f"the function trained nothing: backward never ran. {first.message}\n{first.output}")
         with TrialProgress(quiet=not show) as audience:
-            proof = prove_run(store, on, budget, max_trials, audience=audience, environment=environment)
+            proof = prove_run(store, on, budget, max_trials, audience=audience, environment=environment, seeds=seeds)
         verdict = diagnose(read(store), proof)
     if show:
         show_verdict(verdict)

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from flatline import ending
 from flatline.before_training import BEFORE_TRAINING, checks, first_sight, limited
 from flatline.causes.base import (
     Cause,
@@ -181,7 +182,10 @@ def from_json(data: bytes) -> Verdict:
     Raises:
         msgspec.ValidationError: the data are not a verdict of schema 1.
     """
-    return msgspec.json.decode(data, type=Verdict)
+    try:
+        return msgspec.json.decode(data, type=Verdict)
+    except UnicodeDecodeError as error:
+        raise msgspec.ValidationError(str(error)) from error
 
 
 def diagnose(recording: Recording, proof: Proof | None = None) -> Verdict:
@@ -216,9 +220,9 @@ def diagnose(recording: Recording, proof: Proof | None = None) -> Verdict:
     unexplained = [s for s in symptoms if s.name in UNHEALTHY_SYMPTOMS] and not faults and not expected
     healthy = not faults and not unexplained
     summary = _summary(recording, symptoms, causes, expected, titles, bool(unexplained), len(known))
-    ended = _ended(recording)
-    if ended is not None:
-        summary = f"{summary.removesuffix('.')}. The program ended with {ended}."
+    ended, sentence = ending.told(recording)
+    if sentence:
+        summary = f"{summary.removesuffix('.')}. {sentence}"
     return Verdict(
         SCHEMA,
         summary,
@@ -359,15 +363,6 @@ def _summary(
     if failed:
         return f"{sight} No cause was found, but {_plural(len(failed), 'check')} failed: {', '.join(failed)}.".strip()
     return f"{sight} No fault was found.".strip()
-
-
-def _ended(recording: Recording) -> str | None:
-    """The exception that ended the program, with the line of the user's that it came from."""
-    end = recording.ended
-    if end is None or end.exception is None:
-        return None
-    line = recording.line(end.place)
-    return end.exception + (f" ({line.file.rsplit('/', 1)[-1]}:{line.line})" if line is not None else "")
 
 
 def _plural(count: int, what: str) -> str:

@@ -9,7 +9,8 @@ from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, L
 from flatline.causes.case import CLASSIFICATION, Case, number
 from flatline.causes.constant_targets import target_line
 from flatline.causes.inputs import input_lines
-from flatline.causes.judging import contrast, formula, last
+from flatline.causes.judging import contrast, formula, last, loss
+from flatline.causes.remembered import labels_remembered
 from flatline.causes.splits import loader_line, parted_line, split_line
 from flatline.changes import Change
 from flatline.observe.events import Visible
@@ -50,9 +51,10 @@ class AnswerVisible(Cause):
 
     Experiment
         Random tokens (or numbers), new at every step, with targets made from them as before: a causal model
-        stays at ln V, one that sees the answer goes far below. For splits: a random label for each row, the
-        same whenever the row comes; on the evaluated rows that were trained on, memory brings the loss far
-        below ln C.
+        stays at ln V, one that sees the answer goes far below. Where that leaves it open: the tokens that are asked
+        for exchanged, once most of the training is done; the loss jumps. For splits: a random label for each row (or
+        each source of rows), the same whenever it comes; on evaluated rows it is known only to a model that was trained
+        on them, or on others of their source.
 
     Fix
         A causal mask; or targets shifted by one; or windows that end before the target; or a split before rows are
@@ -87,22 +89,7 @@ class AnswerVisible(Cause):
             return []
         inside = (self._tokens(case), self._checked(case), self._window(case))
         if not any(isinstance(found, Found) for found in inside):
-            return [
-                Experiment(
-                    "are random labels, one for each row, known on the evaluated rows?",
-                    [Change("memory", {})],
-                    contrast(
-                        "memory",
-                        lambda control: bool(control.recording.evaluations),
-                        lambda control, trial: _remembered(trial) < 0.8,
-                        "random labels of evaluated rows are known: these rows were trained on",
-                        "random labels of evaluated rows are not known",
-                        lambda control, trial: _remembered(trial) > 1 and trial.explained > 0.5,
-                        lambda some: f"held-out loss over chance: {_remembered(some):.3g}",
-                    ),
-                    steps=case.recording.steps,
-                )
-            ]
+            return [labels_remembered(case)]
         return [
             Experiment(
                 "does the loss fall on random data, which nobody can predict?",
@@ -114,6 +101,35 @@ class AnswerVisible(Cause):
                     "the loss falls on random data that are new at every step: the model is shown what it is asked",
                     "random data are not predicted: the model does not see the answer",
                     lambda control, trial: last(trial) > 0.9 * _unpredictable(control) > last(control),
+                ),
+                steps=case.recording.steps,
+            ),
+            *self._future(case),
+        ]
+
+    @staticmethod
+    def _future(case: Case) -> list[Experiment]:
+        """For targets that are later tokens: what the trained model makes of another future."""
+        copy = next((c for c in copies(case.recording) if c.index == 0 and c.shift), None)
+        after = 9 * len(loss(case)) // 10
+        if copy is None or not after:
+            return []
+
+        def ahead(some: Case) -> float:
+            return float(np.mean(loss(some)[after:]))
+
+        return [
+            Experiment(
+                "does the loss jump when the tokens that are asked for are exchanged, after most of the training?",
+                [Change("future", {"after": after, "shift": copy.shift})],
+                contrast(
+                    "future",
+                    lambda control: math.isfinite(last(control)),
+                    lambda control, trial: ahead(trial) > max(2 * ahead(control), 0.5 * _unpredictable(control)),
+                    "the outputs change with tokens that come after them: the model is shown what it is asked",
+                    "tokens that come after it do not change what the model says",
+                    lambda control, trial: ahead(trial) < ahead(control) + 0.1 * _unpredictable(control),
+                    lambda some: f"loss over the last tenth {number(ahead(some))}",
                 ),
                 steps=case.recording.steps,
             )
@@ -370,10 +386,3 @@ def _unpredictable(case: Case) -> float:
     if len(case.label_counts) > 1 and case.main_call is not None and case.main_call.name in CLASSIFICATION:
         return math.log(len(case.label_counts))
     return case.chance.value if case.chance is not None else 0.0
-
-
-def _remembered(case: Case) -> float:
-    """The least loss without gradients over ln C."""
-    classes = max((c.classes for c in case.calls), default=-1)
-    values = [float(c.values[-1]) for c in case.recording.evaluations if len(c)]
-    return min(values) / math.log(classes) if values and classes > 1 else math.nan

@@ -100,9 +100,12 @@ class Experiment:
     Attributes:
         asks: the question, as a person would ask it ("does the loss still rise at a tenth of the learning rate?").
         changes: what is changed at the patch points. The control has none.
-        judge: given the control and the trials (one for each seed, the program's own first), says what follows.
-        seeds: how many seeds the trial is run with; 1 where chance plays no part.
+        judge: given the control and the trials (one for each seed, the program's own first; then one for each of
+            ``also``), says what follows.
+        seeds: how many seeds the trial is run with before it is judged; a proof in which chance may play a part is
+            repeated under further seeds in any case.
         steps: how many optimizer steps a run needs to show the answer; None for as many as the symptom took.
+        also: other changes, each a trial of its own, that the same judgement needs.
     """
 
     asks: str
@@ -110,6 +113,7 @@ class Experiment:
     judge: Callable[[Case, list[Case]], Judgement]
     seeds: int = 1
     steps: int | None = None
+    also: list[list[Change]] = field(default_factory=list)
 
 
 class Cause(ABC):

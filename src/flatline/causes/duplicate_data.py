@@ -56,7 +56,7 @@ class DuplicateData(Cause):
         Augmented copies are not equal. Rows of few whole numbers may be equal by nature, and are said to be possible.
 
     Experiment
-        Each batch without its copies: the same loss curve.
+        Each batch without its copies: the same loss curve. A stream read without workers: each row comes once.
 
     Fix
         Look at how an index is made into a sample: a modulo of the wrong length, a repeated index, a generator that is
@@ -107,6 +107,24 @@ class DuplicateData(Cause):
         if not isinstance(decision, Found) or decision.level is not Level.LIKELY:
             # Of rows that may be equal by nature, leaving copies out proves nothing.
             return []
+        if any(repeated_by_workers(stream) for stream in passes(case.recording)):
+            alone = {"renew": False, "keep_last": False, "one_reader": True}
+            return [
+                Experiment(
+                    "does each row come once in a pass when one process alone reads the stream?",
+                    [Change("iterators", alone)],
+                    contrast(
+                        "iterators",
+                        lambda control: _copies(control) > 1,
+                        lambda control, trial: _copies(trial) == 1,
+                        "without workers each row comes once: every worker read all of it",
+                        "without workers the rows come as often",
+                        lambda control, trial: _copies(trial) >= _copies(control),
+                        lambda some: f"each row {_copies(some):.3g} times in a pass",
+                    ),
+                    steps=case.recording.steps,
+                )
+            ]
         return [
             Experiment(
                 "is the loss curve the same on the distinct rows alone?",
@@ -139,6 +157,11 @@ class DuplicateData(Cause):
             "An IterableDataset is copied into every worker: let each read its share, rows[info.id :: info.num_workers] "
             "with torch.utils.data.get_worker_info(), or use one worker.",
         )
+
+
+def _copies(case: Case) -> float:
+    """How often a row comes in a pass over the loader that repeats the most; 0 when none was seen."""
+    return max((len(p.keys) / len(np.unique(p.keys)) for p in passes(case.recording) if len(p.keys)), default=0.0)
 
 
 def repeats(case: Case) -> Repeats | None:

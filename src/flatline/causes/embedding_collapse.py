@@ -42,8 +42,8 @@ class EmbeddingCollapse(Cause):
         outputs become alike has targets that hold it; here the loss compares outputs with outputs.
 
     Experiment
-        Each sample paired with another's partner, at random: a loss that measures the pairs cannot fall so, a
-        collapsed one falls as far.
+        Each sample paired with another's partner, at random (or the samples in another order than their identities): a
+        loss that measures the pairs cannot fall so, a collapsed one falls as far.
 
     Fix
         Self-supervision: stop the gradient on one side (detach), add a predictor, or a variance term, or negatives.
@@ -72,9 +72,9 @@ class EmbeddingCollapse(Cause):
         return [
             Experiment(
                 "does the loss fall as far when each sample is paired with another's?",
-                [Change("targets", {"how": "permute"})],
+                [change],
                 contrast(
-                    "targets",
+                    change.name,
                     lambda control: last(control) < control.first_value,
                     _as_far,
                     "with the pairs torn apart the loss falls as far: it is brought down by making all codes alike",
@@ -83,6 +83,8 @@ class EmbeddingCollapse(Cause):
                 ),
                 steps=case.recording.steps,
             )
+            # Where the loss has no target, the samples themselves change places.
+            for change in (Change("targets", {"how": "permute"}), Change("inputs", {"how": "rows"}))
         ]
 
     @staticmethod

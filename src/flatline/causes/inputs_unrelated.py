@@ -5,11 +5,12 @@ from collections import Counter
 
 import numpy as np
 
-from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
+from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut, Untested
 from flatline.causes.case import Case, number
 from flatline.causes.constant_targets import target_line
 from flatline.causes.inputs import assembled_line, input_line, input_lines, model_argument
 from flatline.causes.judging import contrast, formula, same_course
+from flatline.causes.slipped_labels import judged, neighbours, shuffled
 from flatline.changes import Change
 from flatline.observe.events import EpochStarted, Forward, HalfOverflow, LoaderSeen
 from flatline.record.association import features, relation
@@ -40,7 +41,8 @@ class InputsUnrelated(Cause):
         brought together draws two independent orders, or another alignment of the same rows predicts.
 
     Experiment
-        Each sample with the target of another one: the loss takes the same course.
+        Each sample with the target of another one: the loss takes the same course. Behind a loader that shuffles: each
+        with the target of the row before, or after, in the data set: a probe predicts these.
 
     Fix
         Look at the inputs after each step of preprocessing; shuffle inputs and targets with one order.
@@ -73,9 +75,17 @@ class InputsUnrelated(Cause):
             decision = look(case, evidence)
             if decision is not None:
                 return decision
+        if shuffled(case):
+            return Untested(
+                "the rows come in a random order: whether the labels of the row before or after fit, an experiment tells"
+            )
         return None
 
     def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        if isinstance(decision, Untested) and shuffled(case):
+            first, *others = neighbours(case)
+            asks = "do the labels of the row before, or of the row after, fit the inputs?"
+            return [Experiment(asks, first, judged, steps=case.recording.steps, also=others)]
         if not isinstance(decision, Found):
             return []
         return [

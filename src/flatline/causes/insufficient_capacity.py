@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-import itertools
+import functools
 import math
-from typing import Any
 
 import numpy as np
 
@@ -10,8 +9,8 @@ from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, J
 from flatline.causes.case import CLASSIFICATION, Case, number
 from flatline.causes.initialization import constant_weight_line, parts_line, random_weight_line
 from flatline.causes.judging import ends, last
+from flatline.causes.reference import WIDE, reference_loss
 from flatline.observe.events import Checked, CriterionCall
-from flatline.record.kept import tables
 from flatline.record.reader import Line
 
 # The loss no longer falls: between the third and the last quarter of the run by less than a twentieth, the usual
@@ -51,8 +50,8 @@ class InsufficientCapacity(Cause):
         rest is noise. Faults of the output, the targets and the rate are looked for first.
 
     Experiment
-        A network of 2 x 64 units on half of the kept rows: on the other half its loss is far below the
-        program's.
+        A network of 2 x 64 units on half of the kept rows: on the other half its loss is far below the program's, and
+        far below that of a network which is linear, or as narrow, as the program's model.
 
     Fix
         A hidden layer, or a wider one at the narrowest place.
@@ -118,13 +117,14 @@ class InsufficientCapacity(Cause):
         )
 
     def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
-        if not isinstance(decision, Found):
+        main = case.main_call
+        if not isinstance(decision, Found) or main is None:
             return []
         return [
             Experiment(
-                "does a wider network do better on the same rows, on rows that it did not train on?",
+                "does a wider network do better on the same rows, and one of the model's own size not?",
                 [],
-                _against_reference,
+                functools.partial(_against_references, 0 if self._linear(case) else self._narrow(case, main)),
                 steps=case.recording.steps,
             )
         ]
@@ -209,63 +209,23 @@ class InsufficientCapacity(Cause):
         )
 
 
-# Half of the rows are held out: with fewer the held-out loss itself is noise.
-FEWEST_ROWS = 64
-
-
-def _against_reference(control: Case, trials: list[Case]) -> Judgement:
-    reached = reference_loss(control)
-    if reached is None or not math.isfinite(last(control)):
+def _against_references(narrow: int, control: Case, trials: list[Case]) -> Judgement:
+    """Beside a wide network, one that is no more than the program's own model: linear, or as narrow."""
+    wide, same = reference_loss(control, WIDE), reference_loss(control, [64, narrow] if narrow else [])
+    own = last(control)
+    if wide is None or same is None or not math.isfinite(own):
         return Judgement(Outcome.UNDECIDED, "too few rows were kept to train another network on")
-    numbers = ends(control), f"held-out loss of 2 x 64 units on the same rows: {reached:.4g}"
-    if reached < 0.8 * last(control):
-        return Judgement(Outcome.CONFIRMED, "a wider network does far better on the same rows", *numbers)
-    if reached > last(control):
+    small = f"with {narrow} numbers at its narrowest" if narrow else "without a hidden layer"
+    numbers = (
+        ends(control),
+        f"held-out loss on the same rows: 2 x 64 units {wide:.4g}, a network {small} {same:.4g}",
+    )
+    if wide > own:
         return Judgement(Outcome.REFUTED, "a wider network does no better on the same rows", *numbers)
+    if wide < 0.8 * own and wide < 0.8 * same:
+        text = "a wider network does far better on the same rows, and one of the model's own size does not"
+        return Judgement(Outcome.CONFIRMED, text, *numbers)
+    if wide < 0.8 * own:
+        text = "a network of the model's own size does as well as a wide one: its size is not what holds it"
+        return Judgement(Outcome.UNDECIDED, text, *numbers)
     return Judgement(Outcome.UNDECIDED, "a wider network does a little better", *numbers)
-
-
-def reference_loss(case: Case) -> float | None:
-    """The loss of a network of 2 x 64 units, trained on half of the kept rows, on the other half; None for too few."""
-    import torch
-
-    found: list[tuple[Any, Any, bool]] = [(t.x, t.y, t.classes is not None) for t in tables(case.recording)]
-    if not found:
-        # Inputs of one number each.
-        kept = [
-            (r.inputs[0], r.target) for r in case.recording.rows if r.gradient and r.inputs and r.target is not None
-        ]
-        found = [(x, y, False) for x, y in kept[:1] if x.ndim == 1 and x.shape == y.shape]
-    for inputs, targets, labels in found:
-        x = torch.tensor(np.asarray(inputs, dtype=np.float32)).reshape(len(inputs), -1)
-        if len(x) < FEWEST_ROWS:
-            continue
-        x = (x - x.mean(0)) / x.std(0).clamp_min(1e-6)
-        names, codes = np.unique(targets, return_inverse=True)
-        y = torch.tensor(codes) if labels else torch.tensor(np.asarray(targets, dtype=np.float32)).reshape(len(x), -1)
-        draws = torch.Generator().manual_seed(0)
-        order = torch.randperm(len(x), generator=draws)
-        fit, test = order[: len(x) // 2], order[len(x) // 2 :]
-        outputs = len(names) if labels else y.shape[1]
-        sizes = [x.shape[1], 64, 64, outputs]
-        weights = [
-            (torch.randn(a, b, generator=draws) * (2 / a) ** 0.5).requires_grad_() for a, b in itertools.pairwise(sizes)
-        ]
-        biases = [torch.zeros(b, requires_grad=True) for b in sizes[1:]]
-        optimizer = torch.optim.Adam([*weights, *biases], lr=1e-2, weight_decay=1e-3)
-        criterion = torch.nn.functional.cross_entropy if labels else torch.nn.functional.mse_loss
-        best = math.inf
-        for step in range(300):
-            losses = []
-            for rows in (fit, test):
-                h = x[rows]
-                for i, (w, b) in enumerate(zip(weights, biases)):
-                    h = h @ w + b if i == len(weights) - 1 else torch.relu(h @ w + b)
-                losses.append(criterion(h, y[rows]))
-            if step % 20 == 0:
-                best = min(best, float(losses[1].detach()))
-            optimizer.zero_grad()
-            losses[0].backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-        return best
-    return None

@@ -2,12 +2,24 @@ from __future__ import annotations
 
 import functools
 import math
+from dataclasses import replace
 
 import numpy as np
 
-from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut, Untested
+from flatline.causes.base import (
+    Cause,
+    Decision,
+    Evidence,
+    Experiment,
+    Found,
+    Judgement,
+    Level,
+    Outcome,
+    RuledOut,
+    Untested,
+)
 from flatline.causes.case import Case, number
-from flatline.causes.judging import clearly_lower, contrast, finite, last, loss
+from flatline.causes.judging import Judge, clearly_lower, contrast, finite, last, loss
 from flatline.changes import Change
 from flatline.observe.events import LearningRate
 
@@ -34,8 +46,8 @@ class LearningRateTooHigh(Cause):
         are not cleared raise the effective rate (``gradients-not-cleared``).
 
     Experiment
-        A tenth, and then a hundredth, of the rate from the same weights and the same batches: the loss does not
-        rise.
+        A tenth, and a hundredth, of the rate from the same weights and the same batches: the loss does not rise. Where
+        that leaves it open, one batch again and again: the loss rises there too, at this rate and not at a hundredth.
 
     Fix
         A tenth of the rate; or a warm-up, or gradient clipping when single batches are to blame.
@@ -112,21 +124,23 @@ class LearningRateTooHigh(Cause):
             # A momentum beyond the customary, and weights that are too large from the start, are cured by a lower rate
             # as well: their own experiments tell.
             return []
+        lower = [[Change("learning-rate", {"factor": factor})] for factor, _ in FACTORS]
+        repeated = Change("batch", {})
         return [
             Experiment(
-                f"does the loss still rise at {words} of the learning rate?",
-                [Change("learning-rate", {"factor": factor})],
-                contrast(
-                    "learning-rate",
-                    lambda control: not control.accumulates,
-                    functools.partial(_tamed, factor),
-                    f"at {words} of the rate, from the same weights and batches, the loss does not rise",
-                    f"at {words} of the rate the loss rises as before",
-                    functools.partial(_as_before, factor),
-                ),
+                "does the loss still rise at a tenth, and at a hundredth, of the learning rate?",
+                lower[0],
+                _at_lower_rates,
                 steps=case.recording.steps,
-            )
-            for factor, words in ((0.1, "a tenth"), (0.01, "a hundredth"))
+                also=lower[1:],
+            ),
+            Experiment(
+                "does the loss rise when one and the same batch comes again and again, and not at a hundredth of the rate?",
+                [repeated],
+                _on_one_batch,
+                steps=case.recording.steps,
+                also=[[repeated, *lower[-1]]],
+            ),
         ]
 
     @staticmethod
@@ -153,6 +167,48 @@ class LearningRateTooHigh(Cause):
 
 # More than this is beyond the textbooks' momentum (Goodfellow and others, Deep Learning, 8.3.2).
 CUSTOMARY = 0.9
+
+
+# Smaller by what a person would try first, and once more.
+FACTORS = ((0.1, "a tenth"), (0.01, "a hundredth"))
+
+
+def _at_lower_rates(control: Case, trials: list[Case]) -> Judgement:
+    """Confirmed by either rate; refuted by the lower one only, for what a tenth does not cure may still be the rate."""
+    judgements = [_at(factor, words)(control, [trial]) for (factor, words), trial in zip(FACTORS, trials)]
+    confirmed = [j for j in judgements if j.outcome is Outcome.CONFIRMED]
+    if not confirmed:
+        return judgements[-1]
+    if len(confirmed) == len(judgements):
+        text = "at a tenth and at a hundredth of the rate, from the same weights and batches, the loss does not rise"
+        return replace(judgements[0], text=text)
+    return confirmed[0]
+
+
+def _at(factor: float, words: str) -> Judge:
+    return contrast(
+        "learning-rate",
+        lambda control: not control.accumulates,
+        functools.partial(_tamed, factor),
+        f"at {words} of the rate, from the same weights and batches, the loss does not rise",
+        f"at {words} of the rate the loss rises as before",
+        functools.partial(_as_before, factor),
+    )
+
+
+def _on_one_batch(control: Case, trials: list[Case]) -> Judgement:
+    """On one batch a short enough step lowers the loss (the descent lemma), so a rise there is the rate's doing alone."""
+    return contrast(
+        "batch",
+        lambda control: not control.accumulates,
+        lambda control, trial: (
+            trial.has("rising-loss", "non-finite-loss")
+            and finite(trials[-1])
+            and not trials[-1].has("rising-loss")
+            and last(trials[-1]) < float(loss(trials[-1])[0])
+        ),
+        "on one and the same batch the loss rises too, and falls at a hundredth of the rate: no other data are to blame",
+    )(control, trials)
 
 
 def _tamed(factor: float, control: Case, trial: Case) -> bool:

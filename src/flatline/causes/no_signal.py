@@ -1,13 +1,25 @@
 from __future__ import annotations
 
+import functools
 import math
 
-from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut, Untested
+from flatline.causes.base import (
+    Cause,
+    Decision,
+    Evidence,
+    Experiment,
+    Found,
+    Judgement,
+    Level,
+    Outcome,
+    RuledOut,
+    Untested,
+)
 from flatline.causes.case import Case, number
 from flatline.causes.constant_targets import target_line
-from flatline.causes.judging import contrast, formula, last, same_course
+from flatline.causes.judging import Judge, contrast, ends, formula, last, same_course
+from flatline.causes.slipped_labels import exchanged, fitting, looked, mixed, neighbours, shuffled
 from flatline.changes import Change
-from flatline.observe.events import LoaderSeen
 
 # As in too-few-steps: no first-order method gets anywhere in so few.
 FEW_STEPS = 10
@@ -32,8 +44,9 @@ class NoSignal(Cause):
         structure may still have escaped: the evidence says what would have been found.
 
     Experiment
-        The labels permuted: the loss takes the same course. Not behind a loader that shuffles: labels that slipped by
-        a row in the file look the same there.
+        The labels permuted, in one order for the whole run: the loss takes the same course. And those of the row
+        before and of the row after in the data set: no probe predicts them either, so the labels have not slipped by a
+        row.
 
     Fix
         None in the program: check that labels and inputs belong together, or accept the chance loss.
@@ -103,25 +116,43 @@ class NoSignal(Cause):
 
         if not isinstance(decision, Found) or case.association is None or case.association.found or not case.moves:
             return []
-        if any(loader.shuffle for loader in case.recording.all(LoaderSeen)):
-            # Labels that slipped by a row in the file would take the same course, and behind a shuffled loader no row
-            # has the neighbours by which that could be told apart.
-            return []
         if isinstance(InputsUnrelated().decide(case), Found):
             # Labels that were torn from their inputs take the same course: the way they were joined tells.
             return []
+        # Behind a loader that shuffles, one order of the labels for the whole run must be drawn where rows have a number.
+        behind = shuffled(case)
+        change = Change("labels", formula(case)) if behind else Change("targets", {"how": "shuffle", **formula(case)})
+        same = contrast(
+            change.name,
+            lambda control: control.chance is not None and control.moves,
+            same_course,
+            "with permuted labels the loss takes the same course: the labels tell nothing of the inputs",
+            "the true labels are learned better than permuted ones",
+            lambda control, trial: last(control) < 0.8 * last(trial) and control.held_out_explained > 0.1,
+        )
         return [
             Experiment(
-                "is the loss the same when each sample gets the label of another?",
-                [Change("targets", {"how": "shuffle", **formula(case)})],
-                contrast(
-                    "targets",
-                    lambda control: control.chance is not None and control.moves,
-                    same_course,
-                    "with permuted labels the loss takes the same course: the labels tell nothing of the inputs",
-                    "the true labels are learned better than permuted ones",
-                    lambda control, trial: last(control) < 0.8 * last(trial) and control.held_out_explained > 0.1,
-                ),
+                "is the loss the same when each sample gets the label of another, and do its neighbours' labels fit no better?",
+                [change],
+                functools.partial(_judged, same, behind),
                 steps=case.recording.steps,
+                also=neighbours(case) if mixed(case) else [],
             )
         ]
+
+
+def _judged(same: Judge, behind: bool, control: Case, trials: list[Case]) -> Judgement:
+    """Permuted labels, and those of the rows before and after: labels that slipped by a row look the same when permuted."""
+    permuted, moved = trials[:1], trials[1:]
+    fits = fitting(moved)
+    if fits:
+        return Judgement(Outcome.REFUTED, fits, ends(control), ends(moved[0]))
+    judgement = same(control, permuted)
+    if judgement.outcome is not Outcome.CONFIRMED:
+        return judgement
+    doubt = ""
+    if not exchanged(control, permuted[0]):
+        doubt = "the loss did not see other labels"
+    elif behind and not looked(control, moved):
+        doubt = "the labels of neighbouring rows could not be tried: whether these slipped by a row is open"
+    return Judgement(Outcome.UNDECIDED, doubt, judgement.control, judgement.trial) if doubt else judgement

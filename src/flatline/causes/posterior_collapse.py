@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut, Untested
+from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Judgement, Level, RuledOut, Untested
 from flatline.causes.case import Case, number
 from flatline.causes.judging import contrast, last, noise
 from flatline.changes import Change
@@ -43,7 +43,8 @@ class PosteriorCollapse(Cause):
 
     Experiment
         The divergence without weight: dimensions of the code become active. Or the code drowned in noise: the loss ends
-        the same, so the decoder ignores it.
+        the same, so the decoder ignores it. Or either of the first two terms of the loss alone: with one of them the code
+        fills.
 
     Fix
         Sum the reconstruction over the numbers of a sample as the divergence is summed; raise the weight of the
@@ -133,6 +134,13 @@ class PosteriorCollapse(Cause):
                 ),
                 steps=case.recording.steps,
             ),
+            Experiment(
+                "does the code carry something when one of the first two terms of the loss is alone?",
+                [Change("terms", {"alone": 0})],
+                _alone,
+                steps=case.recording.steps,
+                also=[[Change("terms", {"alone": 1})]],
+            ),
         ]
 
     @staticmethod
@@ -162,3 +170,15 @@ def _active(case: Case) -> int:
     """Dimensions of the code whose mean varies over the batch at the end."""
     codes = case.recording.all(Code)[-LAST:]
     return int((np.mean([c.spread for c in codes], axis=0) > ACTIVE).sum()) if codes else 0
+
+
+def _alone(control: Case, trials: list[Case]) -> Judgement:
+    """Whichever of the terms is the reconstruction, it fills the code when nothing pulls the other way."""
+    best = max(trials, key=_active)
+    return contrast(
+        "terms",
+        lambda control: _active(control) == 0,
+        lambda control, trial: _active(trial) > 0,
+        "with one term of the loss alone dimensions of the code become active: the other empties it",
+        value=lambda some: f"{_active(some)} active dimensions",
+    )(control, [best])

@@ -9,7 +9,14 @@ from pathlib import Path
 import click
 
 from flatline.commands.showing import deliver, diagnosed, page_of, require_folder
-from flatline.commands.starting import PASS_ON, launched, require_program, settle_all, strict_status
+from flatline.commands.starting import (
+    PASS_ON,
+    launched,
+    require_one_process,
+    require_program,
+    settle_all,
+    strict_status,
+)
 from flatline.launcher import end_like
 
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -36,11 +43,25 @@ def size(context: click.Context, option: click.Parameter, value: str | None) -> 
     return int(float(match[1]) * _SIZES[match[2]])
 
 
+def enough(context: click.Context, option: click.Parameter, value: int | None) -> int | None:
+    """A number of seeds from which something can follow."""
+    if value is not None and 1 < value < 6:
+        # Five further ones: flatline.experiments.replication, which is too heavy to import before it is needed.
+        raise click.BadParameter("write 1, or at least 6; with fewer seeds no result could be told from chance")
+    return value
+
+
 @click.command(context_settings=PASS_ON)
 @click.option(
     "--budget", metavar="TIME", callback=seconds, help="Time for all trials, such as 60s or 5m (default: no limit)."
 )
 @click.option("--max-trials", type=click.IntRange(min=2), default=30, show_default=True, help="Runs, with the control.")
+@click.option(
+    "--seeds",
+    type=click.IntRange(min=1),
+    callback=enough,
+    help="Seeds for a proof in which chance may play a part (default: as many as its test needs, within 2 minutes).",
+)
 @click.option(
     "--memory", metavar="SIZE", callback=size, help="Memory for one trial, such as 4GB (default: what is free, shared)."
 )
@@ -56,6 +77,7 @@ def size(context: click.Context, option: click.Parameter, value: str | None) -> 
 def prove(
     budget: float | None,
     max_trials: int,
+    seeds: int | None,
     memory: int | None,
     on: str,
     module: bool,
@@ -72,6 +94,7 @@ def prove(
     PROGRAM may be the record of a run (RUN.sqlite): then only the trials are run. A trial changes no file of yours
     and reaches no network. Ctrl-C ends the trials; what is decided until then is shown.
     """
+    require_one_process("flatline prove")
     json_file, page = require_folder("--json", json_path), require_folder("--html", html_path)
     if not module and program.endswith(".sqlite") and Path(program).is_file():
         if arguments:
@@ -82,7 +105,7 @@ def prove(
             require_program(program)
         status, store = launched(module, program, arguments, folder, quiet)
     argv = None if program.endswith(".sqlite") and not module else (program, *arguments)
-    proven = run_experiments(store, on, budget, max_trials, memory, quiet, argv)
+    proven = run_experiments(store, on, budget, max_trials, memory, quiet, argv, seeds)
     found = diagnosed(store)
     deliver(found, store, json_file, page or (None if quiet else page_of(store)), quiet)
     status = strict_status(status, strict, found)
@@ -97,6 +120,7 @@ def run_experiments(
     memory: int | None = None,
     quiet: bool = False,
     argv: tuple[str, ...] | None = None,
+    seeds: int | None = None,
 ) -> bool:
     """Makes the experiments on a recorded run. Whether they could be made; if not, the reason is shown.
 
@@ -109,7 +133,7 @@ def run_experiments(
 
     try:
         with TrialProgress(quiet=quiet) as audience:
-            prove_run(store, on, budget, max_trials, memory, audience, argv=argv)
+            prove_run(store, on, budget, max_trials, memory, audience, argv=argv, seeds=seeds)
     except (CannotProve, RayUnavailable, StoreError) as error:
         click.echo(f"flatline: no experiments were made: {error}", err=True)
         return False

@@ -7,7 +7,14 @@ import sys
 import click
 
 from flatline.commands.showing import deliver, diagnosed, page_of, require_folder
-from flatline.commands.starting import PASS_ON, launched, only_first_rank, require_program, strict_status
+from flatline.commands.starting import (
+    PASS_ON,
+    launched,
+    only_first_rank,
+    require_one_process,
+    require_program,
+    strict_status,
+)
 from flatline.launcher import end_like
 
 
@@ -38,6 +45,8 @@ def run(
     """
     if not module:
         require_program(program)
+    if prove:
+        require_one_process("--prove")
     json_file, page = require_folder("--json", json_path), require_folder("--html", html_path)
     status, store = launched(module, program, arguments, folder, quiet)
     only_first_rank(status, store)

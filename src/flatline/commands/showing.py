@@ -34,7 +34,7 @@ def diagnosed(store: Path) -> Diagnosed | None:
     try:
         recording = read(store)
         verdict = diagnose(recording, kept(store))
-        if state_of(recording.run, recording.ended) == "killed":
+        if verdict.run.ended is None and state_of(recording.run, recording.ended) == "killed":
             verdict.run.ended = "killed"
             given_up = any(failure.startswith("store:") for failure in verdict.probe_failures)
             why = "its record could not be written" if given_up else "it was killed, or it crashed"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import time
 from pathlib import Path
 
 import click
 
 from flatline.commands.showing import Diagnosed
-from flatline.launcher import end_like, launch, new_store, own_rank, wait_for_ranks
+from flatline.launcher import end_like, launch, new_store, own_rank, wait_for_ranks, write_exit
 
 STRICT_STATUS = 10
 # Options of flatline come before the program; everything after it is the program's.
@@ -30,6 +32,10 @@ def launched(
     if store.is_file() and not store.stat().st_size:
         # Taken for this run, and nothing was recorded.
         store.unlink()
+    if own_rank() is not None:
+        # torchrun sends SIGTERM to all ranks when one fails, and SIGKILL half a minute later: time for a verdict.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        write_exit(store, status)
     settle_all(store)
     return status, store
 
@@ -44,6 +50,26 @@ def only_first_rank(status: int, store: Path) -> None:
         if rank > 0:
             sys.exit(end_like(status))
         wait_for_ranks(store)
+
+
+def require_one_process(what: str) -> None:
+    """Experiments start the program again, and only torchrun could start all of its ranks.
+
+    Raises:
+        click.UsageError: this is one of the processes that a torchrun started; only the first of them says so.
+    """
+    rank = own_rank()
+    if rank is None:
+        return
+    if rank > 0:
+        # torchrun ends all ranks when one has failed: the first is given time to say why.
+        time.sleep(2)
+        sys.exit(2)
+    raise click.UsageError(
+        f"{what} cannot run under torchrun: its trials would have to start all ranks again, and a trial is one program. "
+        "Record the run with `torchrun … -m flatline run PROGRAM`; a program that starts its processes by itself "
+        "(torch.multiprocessing) can be tested by `flatline prove PROGRAM`"
+    )
 
 
 def strict_status(status: int, strict: bool, found: Diagnosed | None) -> int:

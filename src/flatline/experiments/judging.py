@@ -32,12 +32,15 @@ def main_symptom(seen: set[str]) -> str | None:
     return next((name for name in PROMINENCE if name in seen), None)
 
 
-def usable(run: Run, original: Case) -> str:
-    """Why a run says nothing, in words; empty when it can be judged."""
+def usable(run: Run, original: Case, change_made: bool = True) -> str:
+    """Why a run says nothing, in words; empty when it can be judged.
+
+    ``change_made`` is whether its change has to have found something to act on.
+    """
     status = run.result.status
     if run.case is None:
         return f"the trial left no record: {run.result.message or status.value}"
-    if run.unmade:
+    if run.unmade and (change_made or run.failed):
         return f"the change was not made: {run.unmade}"
     if status is Status.FINISHED:
         return ""
@@ -63,16 +66,19 @@ def judge(
         experiment: with the judge of its cause.
         original: the recorded run.
         control: the same program untouched, which has shown the symptom again.
-        trials: the runs with the change, the program's own seed first.
+        trials: the runs with the change, the program's own seed first; then those of ``Experiment.also``, where the judge
+            itself sees whether the change found something to act on.
         others: untouched runs under the seeds of the further trials; empty where chance plays no part.
     """
+    further = trials[len(trials) - len(experiment.also) :]
     for run in (control, *trials, *others):
-        reason = usable(run, original)
+        reason = usable(run, original, all(run is not one for one in further))
         if reason:
             return Judgement(Outcome.UNDECIDED, reason), None
     cases = [run.case for run in trials if run.case is not None]
     assert control.case is not None
-    effect = _effect(control.case, cases, [run.case for run in others if run.case is not None])
+    first = cases[: len(cases) - len(experiment.also)]
+    effect = _effect(control.case, first, [run.case for run in others if run.case is not None])
     try:
         judgement = experiment.judge(control.case, cases)
     except Exception as error:

@@ -78,7 +78,7 @@ def in_order(candidates: Sequence[Candidate], cost: Callable[[Experiment], float
 
 def same_trial(one: Experiment, other: Experiment) -> bool:
     """Whether two experiments need the same runs."""
-    return one.changes == other.changes and one.steps == other.steps and one.seeds == other.seeds
+    return all(getattr(one, part) == getattr(other, part) for part in ("changes", "also", "steps", "seeds"))
 
 
 def _entropy(chance: float) -> float:

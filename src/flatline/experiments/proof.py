@@ -53,6 +53,9 @@ class ExperimentItem(msgspec.Struct):
     trial_runs: int = 0
     p_value: float | None = None
     seconds: float = 0.0
+    held: int = 0
+    pairs: int = 0
+    over_seeds: str = ""
 
 
 class TrialItem(msgspec.Struct):
@@ -148,5 +151,5 @@ def kept(store: str | Path) -> Proof | None:
         with contextlib.closing(sqlite3.connect(f"{Path(store).absolute().as_uri()}?mode=ro", uri=True)) as connection:
             rows = connection.execute("SELECT item FROM proof").fetchall()
         return msgspec.msgpack.decode(rows[-1][0], type=Proof) if rows else None
-    except (sqlite3.Error, msgspec.MsgspecError):
+    except (sqlite3.Error, msgspec.MsgspecError, TypeError, ValueError):
         return None

@@ -15,14 +15,14 @@ from flatline.experiments.judging import Effect, judge, main_symptom, names, sym
 from flatline.experiments.length import steps_needed
 from flatline.experiments.planner import Candidate, decided, in_order, same_trial
 from flatline.experiments.proof import ExperimentItem, Proof, ProofItem, curve_item
+from flatline.experiments.replication import Replication, Seeds
 from flatline.experiments.runner import Runner
-from flatline.experiments.runs import Audience, OutOfBudget, Run, Runs, Silence, Wanted, other_seed
+from flatline.experiments.runs import CONTROL, Audience, OutOfBudget, Run, Runs, Silence, Wanted, other_seed
 from flatline.experiments.statistics import SIGNIFICANT, holm, share_interval
 from flatline.experiments.trial import TrialRequest
 from flatline.record.reader import Recording
 from flatline.symptoms.base import find_all
 
-CONTROL = "does the untouched program show it again?"
 # To say how often a symptom shows that did not show again.
 SEEDS = 5
 # Changes that are themselves a draw: further seeds of them need no control of their own.
@@ -40,6 +40,8 @@ class Prover:
         seconds: wall time for all of it; None for no limit.
         most: how many trials there may be.
         audience: who is told how it goes.
+        seeds: under how many seeds a proof is made in which chance may play a part; see
+            :class:`flatline.experiments.replication.Seeds`.
     """
 
     def __init__(
@@ -51,7 +53,9 @@ class Prover:
         seconds: float | None = None,
         most: int = 30,
         audience: Audience | None = None,
+        seeds: int | None = None,
     ) -> None:
+        self._seeds = Seeds(seeds, runner.parallel)
         self._original = Case(recording, find_all(recording))
         self._runner = runner
         self._known = known
@@ -74,6 +78,9 @@ class Prover:
                 reproduced = False
             while not text and not decided(self._candidates):
                 self._round()
+                if decided(self._candidates):
+                    # What further seeds take back leaves room for another cause.
+                    self._replicate()
         except OutOfBudget as limit:
             stopped = str(limit)
         except KeyboardInterrupt:
@@ -113,8 +120,9 @@ class Prover:
         """The control, the trials, and the untouched runs under the further seeds."""
         steps, seeds = self._steps(experiment), range(max(1, experiment.seeds))
         trials = [Wanted(experiment.asks, [*experiment.changes, *other_seed(k)], steps) for k in seeds]
+        trials += [Wanted(experiment.asks, changes, steps) for changes in experiment.also]
         drawn = not experiment.changes or any(c.name in _RANDOM for c in experiment.changes)
-        chance = len(trials) > 1 and not drawn
+        chance = len(seeds) > 1 and not drawn
         others = [Wanted(CONTROL, other_seed(k), steps) for k in seeds if k] if chance else []
         return Wanted(CONTROL, [], steps), trials, others
 
@@ -240,7 +248,7 @@ class Prover:
             sorted(names(control.case)) if control.case is not None else [],
             sorted(names(trials[0].case)) if trials[0].case is not None else [],
             self._steps(experiment),
-            seeds=len(trials),
+            seeds=max(1, experiment.seeds),
             seconds=round(sum(run.result.seconds for run in trials), 3),
         )
         if effect is not None:
@@ -257,6 +265,19 @@ class Prover:
             if item.outcome == Outcome.CONFIRMED.value and p_value >= SIGNIFICANT:
                 item.outcome = Outcome.UNDECIDED.value
                 item.text += f" Chance alone would do that too (p = {p_value:.2g}): more seeds would tell."
+
+    def _replicate(self) -> None:
+        """Makes proofs in which chance may play a part again under further seeds, as far as that may take."""
+        confirmed = [c for c in self._candidates if c.outcome is Outcome.CONFIRMED]
+        proofs = []
+        for candidate in confirmed:
+            experiment = candidate.experiments[candidate.tried - 1]
+            control, trials, _ = self._wanted(experiment)
+            made = self._runs[control], [self._runs[w] for w in trials]
+            proofs.append(Replication(self._items[candidate.cause], experiment, self._steps(experiment), *made))
+        doubted = self._seeds.repeat(proofs, self._runs, self._original, self._reproduces)
+        for candidate, doubt in zip(confirmed, doubted):
+            candidate.outcome = Outcome.UNDECIDED if doubt else candidate.outcome
 
     # result ------------------------------------------------------------------------------------------------------
 

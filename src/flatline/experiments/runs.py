@@ -21,6 +21,8 @@ from flatline.record.reader import read
 from flatline.record.store import StoreError
 from flatline.symptoms.base import find_all
 
+CONTROL = "does the untouched program show it again?"
+
 
 class Audience(Protocol):
     """Who is told how the trials go."""
@@ -66,14 +68,19 @@ class Run:
     case: Case | None
 
     @property
-    def unmade(self) -> str:
-        """Why its changes did not come about, in words; empty when all of them were made."""
-        if self.case is None:
-            return ""
-        recording = self.case.recording
-        for failed in recording.all(ProbeFailed):
+    def failed(self) -> str:
+        """How one of its changes failed, in words; empty when none did."""
+        for failed in self.case.recording.all(ProbeFailed) if self.case is not None else []:
             if failed.probe.startswith("intervention ") or failed.probe == "install":
                 return f"{failed.probe.removeprefix('intervention ')} failed ({failed.message})"
+        return ""
+
+    @property
+    def unmade(self) -> str:
+        """Why its changes did not come about, in words; empty when all of them were made."""
+        if self.case is None or self.failed:
+            return self.failed
+        recording = self.case.recording
         made = {record.name for record in recording.all(Intervened) if record.times}
         # A seed that the program never sets cannot be moved, and then the run is like the others.
         missing = [c.name for c in self.wanted.changes if c.name not in made and c.name != "seed"]
@@ -109,6 +116,16 @@ class Runs:
 
     def __getitem__(self, wanted: Wanted) -> Run:
         return self._made[wanted.key]
+
+    @property
+    def left(self) -> int:
+        """How many more runs there may be."""
+        return self._most - len(self._made)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Wall time that is left for them; None for no limit."""
+        return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
 
     def missing(self, wanted: Sequence[Wanted]) -> list[Wanted]:
         """Those that have yet to be made, each once."""

@@ -26,6 +26,19 @@ def effect_p_value(control: Sequence[bool], trial: Sequence[bool]) -> float:
     return min(1.0, float(fisher_exact(table, alternative="greater")[1]))
 
 
+def sign_p_value(held: int, pairs: int) -> float:
+    """The chance of a contrast that holds so often if under another seed it is as likely to fail: the exact sign test.
+
+    For contrasts that are no presence or absence of a symptom, such as two curves that take the same course.
+
+    >>> sign_p_value(5, 5), sign_p_value(4, 5)
+    (0.03125, 0.1875)
+    """
+    from scipy.stats import binomtest
+
+    return float(binomtest(held, pairs, 0.5, alternative="greater").pvalue)
+
+
 def holm(p_values: Sequence[float]) -> list[float]:
     """The values corrected for their number, so that the chance of any false one stays below the level.
 

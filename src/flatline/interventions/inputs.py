@@ -10,7 +10,7 @@ from flatline.interventions.base import OWN_SEED, Intervention
 from flatline.interventions.formula import Formula
 from flatline.interventions.points import PASS, Operation, Points
 
-_WAYS = ("noise", "finite", "column", "standardise", "fit", "unique")
+_WAYS = ("noise", "finite", "column", "standardise", "fit", "unique", "rows")
 _COMPUTES = frozenset(
     ["matmul", "__matmul__", "mm", "mv", "linear", "conv1d", "conv2d", "conv3d", "mul", "__mul__", "cdist"]
 )
@@ -27,7 +27,8 @@ class Inputs(Intervention):
             from the same tensor) in their place, new ones at every call; ``finite`` puts 0 for what is NaN or infinite;
             ``column`` permutes one feature across the samples; ``standardise`` brings each feature to mean 0 and
             deviation 1, measured on the first batch; ``fit`` scales what leaves ``[low, high]`` into it, by the range of
-            the first batch that does; ``unique`` leaves out rows that are the same as one before, and their targets.
+            the first batch that does; ``unique`` leaves out rows that are the same as one before, and their targets;
+            ``rows`` gives the samples in another order at every call, so that nothing belongs to them any more.
         column: the feature, counted over all dimensions but the first.
         columns: several features, permuted together.
         low, high: the range of ``fit``.
@@ -131,6 +132,9 @@ class Inputs(Intervention):
         order = torch.randperm(flat.shape[0], generator=self._generator).to(value.device)
         flat[:, self._columns] = flat[order][:, self._columns]
         return flat.reshape(value.shape)
+
+    def _rows(self, value: torch.Tensor) -> torch.Tensor:
+        return value[torch.randperm(len(value), generator=self._generator).to(value.device)]
 
     def _standardise(self, value: torch.Tensor) -> torch.Tensor:
         if not value.is_floating_point():

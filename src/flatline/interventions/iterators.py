@@ -16,13 +16,15 @@ from torch.utils.data.dataloader import _BaseDataLoaderIter
 from flatline.interventions.base import Intervention
 from flatline.interventions.points import Points
 
+# Settings that have a meaning for workers only.
+_OF_WORKERS = ("num_workers", "prefetch_factor", "persistent_workers", "multiprocessing_context", "timeout")
 _SEQUENCES = (list, tuple, dict, str, range)
 
 
 class Iterators(Intervention):
     """Lets an epoch begin anew where the program's iterator is used up, and changes how loaders make batches.
 
-    Patch points: ``DataLoader.__init__`` (``drop_last``, ``batch_size``); and the program's names and attributes that
+    Patch points: ``DataLoader.__init__`` (``drop_last``, ``batch_size``, ``num_workers``); and the program's names and attributes that
     hold a generator, a ``zip``, a ``map`` or another iterator when its first model or optimizer is used: in their place
     comes one that begins again each time it is iterated. The pass that runs is finished with the iterator that it has.
 
@@ -33,17 +35,21 @@ class Iterators(Intervention):
         renew: whether to begin again.
         keep_last: whether loaders keep an incomplete batch.
         batch_size: of all loaders; 0 for the program's own.
+        one_reader: whether loaders read in the program's own process, without workers.
     """
 
     name = "iterators"
 
-    def __init__(self, renew: bool = True, keep_last: bool = True, batch_size: int = 0) -> None:
+    def __init__(
+        self, renew: bool = True, keep_last: bool = True, batch_size: int = 0, one_reader: bool = False
+    ) -> None:
+        self._one_reader = one_reader
         self._renew, self._keep_last, self._batch_size = renew, keep_last, batch_size
         self._copies: dict[int, tuple[Any, Any]] = {}
 
     def before_probes(self, points: Points) -> None:
         self._points = points
-        if self._keep_last or self._batch_size:
+        if self._keep_last or self._batch_size or self._one_reader:
             points.patches.replace(DataLoader, "__init__", self._loading)
         if self._renew:
             points.patches.replace(torch.optim.Optimizer, "__init__", self._making)
@@ -64,6 +70,9 @@ class Iterators(Intervention):
                     args = (*args[:1], *args[2:]) if len(args) > 1 else args
                     kwargs["batch_size"] = self._batch_size
                     self._points.acted(self.name)
+            if self._one_reader and kwargs.get("num_workers"):
+                kwargs = {k: v for k, v in kwargs.items() if k not in _OF_WORKERS}
+                self._points.acted(self.name)
             original(loader, *args, **kwargs)
 
         __init__.__wrapped__ = original  # type: ignore[attr-defined]

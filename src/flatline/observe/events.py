@@ -53,6 +53,8 @@ class RunStarted(Record):
     # The interpreter with its options, and whether the program was named as a module: to start it again.
     python: list[str] = []
     module: bool = False
+    # Of processes that a starter such as torchrun started: how many there are, on all machines; else 0.
+    world: int = 0
 
 
 class RunEnded(Record):
@@ -274,7 +276,10 @@ class ModelSeen(Record):
 
 
 class ParameterSeen(Record):
-    """``owner`` is the module class holding it; ``place`` where that module was built."""
+    """``owner`` is the module class holding it; ``place`` where that module was built.
+
+    ``sharded``: a DTensor, of which this process holds a part; what is measured of it is of that part.
+    """
 
     number: int
     name: str
@@ -284,6 +289,7 @@ class ParameterSeen(Record):
     owner: str
     place: int | None
     registered: bool = True
+    sharded: bool = False
 
 
 class Forward(Record):
@@ -333,6 +339,11 @@ class LoaderSeen(Record):
     samples: int
     iterable: bool = False
     workers: int = 0
+    # The class that orders the samples; of a DistributedSampler, over how many processes it divides them (else 0), and
+    # whether it shuffles.
+    sampler: str = ""
+    divided: int = 0
+    reshuffles: bool = False
 
 
 class RowKeys(Record):
@@ -344,10 +355,13 @@ class RowKeys(Record):
 
 
 class EpochStarted(Record):
+    """``seed_epoch``: the epoch by which a DistributedSampler orders this pass, as set by ``set_epoch``; else -1."""
+
     tick: int
     step: int
     loader: int
     place: int | None
+    seed_epoch: int = -1
 
 
 class EpochEnded(Record):
@@ -433,6 +447,39 @@ class Exchanged(Record):
     finite_before: bool
     finite_after: bool
     world: int
+
+
+class WeightSample(Record):
+    """Weights before a step, in a process group: of each of ``parameters`` the first ``counts`` of up to four evenly
+    spaced elements, one after the other; ``data`` is float32 bytes."""
+
+    tick: int
+    step: int
+    optimizer: int
+    parameters: list[int]
+    counts: list[int]
+    data: bytes
+
+
+class Collective(Record):
+    """A call of ``torch.distributed`` that moves tensors between processes: of each operation the first, every one with
+    more than twice as many ``elements`` as before (both anew after the first step), and, after the first step, the first
+    on a weight itself (``weights``)."""
+
+    tick: int
+    step: int
+    place: int | None
+    operation: str
+    elements: int
+    weights: bool
+    world: int
+
+
+class Exited(Record):
+    """Written by the parent when the program is gone: its status as ``subprocess`` gives it, and the clock's time."""
+
+    status: int
+    time: float
 
 
 class LossScale(Record):
@@ -548,6 +595,16 @@ class Intervened(Record):
     times: int
 
 
+class Remembered(Record):
+    """How much better than a guess a model knows random labels of ``sources`` of evaluated rows: ``nats`` in all, so far in
+    this pass; negative for worse."""
+
+    tick: int
+    step: int
+    sources: int
+    nats: float
+
+
 class StoppedBeforeUpdate(Record):
     """``flatline check`` ended the program here: ``operation`` was about to change weights for the first time.
 
@@ -609,6 +666,9 @@ Event = Union[
     HalfOverflow,
     LossScale,
     Exchanged,
+    WeightSample,
+    Collective,
+    Exited,
     Visible,
     Code,
     LossMask,
@@ -617,6 +677,7 @@ Event = Union[
     Alike,
     ModeSlip,
     Intervened,
+    Remembered,
     StoppedBeforeUpdate,
     Checked,
 ]

@@ -65,7 +65,7 @@ class Probes:
         self._batches = BatchesProbe(session, self._registry)
         self._cuts = CutsProbe(session, self._registry)
         self._scaler = ScalerProbe(session, self._registry)
-        self._exchange = ExchangeProbe(session)
+        self._exchange = ExchangeProbe(session, self._registry)
         self._precision = PrecisionProbe(session)
         self._first_update: FirstUpdateProbe | None = None
         if before_update is not None:

@@ -53,12 +53,21 @@ def ordinary() -> bool:
 
 
 def readable(tensor: Any) -> bool:
-    """Whether ``tensor`` is a plain dense tensor with storage here (no meta, fake, sharded or sparse tensor)."""
+    """Whether ``tensor`` is a plain dense tensor with storage here (no meta, fake, sharded or sparse tensor).
+
+    FSDP frees the storage of gathered weights and keeps the tensors: to read such a one ends the process.
+
+    >>> freed = torch.ones(3)
+    >>> _ = freed.untyped_storage().resize_(0)
+    >>> readable(torch.ones(3)), readable(freed)
+    (True, False)
+    """
     return (
         type(tensor) in (torch.Tensor, torch.nn.Parameter)
         and tensor.layout is torch.strided
         and tensor.device.type != "meta"
         and not tensor.is_quantized
+        and (tensor.untyped_storage().nbytes() > 0 or tensor.numel() == 0)
     )
 
 

@@ -11,6 +11,7 @@ import torch
 
 from flatline.observe.events import ModelSeen, ParameterSeen
 from flatline.observe.session import Session
+from flatline.observe.sharding import Gathered, is_sharded
 
 MOST_HELD = 4
 T = TypeVar("T")
@@ -79,6 +80,7 @@ class Registry:
         self.outputs: deque[torch.Tensor] = deque(maxlen=MOST_HELD)
         self.calls_since_backward = 0
         self._named: set[int] = set()
+        self._gathered = Gathered()
 
     def clear_step(self) -> None:
         self.inputs.clear()
@@ -88,6 +90,8 @@ class Registry:
     def parameter(
         self, parameter: torch.Tensor, name: str = "", owner: object | None = None, registered: bool = True
     ) -> int:
+        if self.parameters.get(parameter) is None:
+            parameter = self._gathered.owner(parameter)
         number, new = self.parameters.add(parameter)
         if new or (name and number not in self._named):
             if name:
@@ -102,6 +106,7 @@ class Registry:
                     type(owner).__name__ if owner is not None else "",
                     self.built.get(owner) if owner is not None else None,
                     registered,
+                    is_sharded(parameter),
                 )
             )
         return number
@@ -110,6 +115,7 @@ class Registry:
         """The number of a top-level module; its parts and parameters are announced the first time."""
         number, new = self.models.add(module)
         if new:
+            self._gathered.add(module)
             parts: list[tuple[str, str, int | None]] = []
             parameters: list[int] = []
             for path, part in module.named_modules():

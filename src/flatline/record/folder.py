@@ -48,7 +48,7 @@ def is_store(path: Path) -> bool:
             rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
         finally:
             connection.close()
-    except (OSError, sqlite3.Error):
+    except (OSError, sqlite3.Error, TypeError, ValueError):
         return False
     return _TABLES <= {name for (name,) in rows} <= _MAY_HAVE
 

@@ -151,6 +151,29 @@ def sources(recording: Recording) -> Sources | None:
     return Sources(len(large), len(z), shared, float(np.median(nearest)), float(outside.min()), parts.place)
 
 
+def radius(recording: Recording) -> float | None:
+    """A distance between the rows themselves that holds rows of one source together and those of different ones apart.
+
+    Halfway, in proportion, between the widest source and the nearest two; None where these overlap.
+    """
+    parts = _parts(recording)
+    if parts is None:
+        return None
+    x, _ = _scaled(parts.trained, parts.evaluated)
+    within = _distances(x, x)
+    np.fill_diagonal(within, np.inf)
+    cut = _gap(within)
+    if cut is None:
+        return None
+    groups = _components(within <= cut)
+    rows = parts.trained.astype(np.float64)
+    raw, same = _distances(rows, rows), groups[:, None] == groups[None]
+    if same.all() or (same.sum() == len(rows)):
+        return None
+    widest, nearest = float(raw[same].max()), float(raw[~same].min())
+    return math.sqrt(widest * nearest) if 0 < widest < nearest else None
+
+
 def _scaled(x: NDArray[Any], z: NDArray[Any]) -> tuple[Floats, Floats]:
     stride = math.ceil(x.shape[1] / MOST_COLUMNS)
     x, z = x[:, ::stride].astype(np.float64), z[:, ::stride].astype(np.float64)

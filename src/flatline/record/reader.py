@@ -16,12 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flatline.observe import events as e
+from flatline.record.ranks import first_to_go_wrong
 from flatline.record.rows import decode, ends, readable, rows_after, rows_one_by_one
 from flatline.record.secrets import Secrets
 from flatline.record.sound import known_series, sound
 from flatline.record.store import StoreError
 
 _RANK = re.compile(r"(-\d+)?-rank\d+")
+_OF_RANK = re.compile(_RANK.pattern + "$")
 R = TypeVar("R", bound=e.Record)
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -78,6 +80,8 @@ class Rows:
     inputs: list[NDArray[Any]]
     output: NDArray[Any] | None
     target: NDArray[Any] | None
+    # Whether the criterion was called inside the model; None while that is not known.
+    inside: bool | None = None
 
 
 class Recording:
@@ -86,6 +90,8 @@ class Recording:
     def __init__(self, records: list[e.Event], ranks: list[Recording] | None = None) -> None:
         # The recordings of all processes that trained together, this one among them; empty when there was one.
         self.ranks = ranks if ranks is not None else []
+        # The process that forked or spawned them.
+        self.starter: Recording | None = None
         self._by_type: dict[type, list[Any]] = {}
         for record in records:
             self._by_type.setdefault(type(record), []).append(record)
@@ -225,6 +231,14 @@ class Recording:
         for sample in self.all(e.Sample):
             array = np.frombuffer(sample.data, np.dtype(sample.dtype)).reshape(sample.shape)
             if sample.role == "input":
+                last = result[-1] if result else None
+                # A model that computes its loss itself (transformers) is done after its criterion.
+                if last is not None and last.step == sample.step and last.gradient == sample.gradient:
+                    if last.target is not None and last.inside is not False and not inputs:
+                        last.inside = last.inside or not last.inputs
+                        if last.inside:
+                            last.inputs.append(array)
+                            continue
                 if result and result[-1].target is not None and sample.name == "input 0":
                     inputs = []
                 inputs.append(array)
@@ -233,6 +247,7 @@ class Recording:
                 continue
             if not result or result[-1].tick != sample.tick:
                 result.append(Rows(sample.tick, sample.step, sample.gradient, inputs, None, None))
+                result[-1].inside = False if inputs else None
                 inputs = []
             if sample.role == "output":
                 result[-1].output = array
@@ -282,7 +297,7 @@ def read(path: str | Path, alone: bool = False) -> Recording:
     """Reads the store of a run; of a run in several processes, that of the first rank, with the others as ``ranks``.
 
     It may be written meanwhile. Of several ranks, the first whose loss became NaN or infinite stands for the run; else
-    the lowest. ``alone`` leaves the others unread.
+    one whose loss is 0 when that of others is not; else the lowest. ``alone`` leaves the others unread.
 
     Raises:
         StoreError: the file is missing, is not a store, or was written by a newer flatline.
@@ -301,8 +316,11 @@ def read(path: str | Path, alone: bool = False) -> Recording:
     trained = [r for r in ranks if r.curves]
     if trained:
         # Where a number went wrong first is where to look.
-        first = min(trained, key=lambda r: (r.first_non_finite is None, r.first_non_finite or 0, r.run.rank))
+        first = first_to_go_wrong(trained)
     first.ranks = ranks
+    starter = path.with_name(_OF_RANK.sub("", path.stem) + path.suffix)
+    if starter.is_file():
+        first.starter = Recording(own if starter == path else _records(starter))
     return first
 
 
@@ -321,7 +339,7 @@ def started(path: Path) -> e.RunStarted | None:
 
 def rank_stores(path: Path) -> list[Path]:
     """The stores of the ranks of one run, when ``path`` is one of them or that of the process that started them."""
-    stem = re.sub(r"(-\d+)?-rank\d+$", "", path.stem)
+    stem = _OF_RANK.sub("", path.stem)
     found = [
         p for p in path.parent.glob(f"{glob.escape(stem)}*-rank*{path.suffix}") if _RANK.fullmatch(p.stem[len(stem) :])
     ]

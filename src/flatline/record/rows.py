@@ -18,6 +18,8 @@ _splitter = msgspec.msgpack.Decoder(list[msgspec.Raw])
 _one: msgspec.msgpack.Decoder[Event] = msgspec.msgpack.Decoder(Event)
 # Rows are numbered without gaps; behind so many that cannot be read there is nothing more.
 MOST_MISSING = 256
+# A damaged file may hold values of any type where a number or bytes should be, and text that is none.
+_UNREADABLE = (sqlite3.Error, TypeError, ValueError, OverflowError)
 
 
 def decode(blob: bytes) -> list[Event]:
@@ -26,7 +28,10 @@ def decode(blob: bytes) -> list[Event]:
     Raises:
         msgspec.MsgspecError: the row is none that flatline wrote.
     """
-    return _decoder.decode(blob)
+    try:
+        return _decoder.decode(blob)
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError(str(error)) from error
 
 
 def readable(blob: bytes) -> tuple[list[Event], int]:
@@ -45,7 +50,7 @@ def readable(blob: bytes) -> tuple[list[Event], int]:
         return [], 1
     found: list[Event] = []
     for part in parts:
-        with suppress(msgspec.MsgspecError):
+        with suppress(msgspec.MsgspecError, UnicodeDecodeError):
             found.append(_one.decode(part))
     return found, len(parts) - len(found)
 
@@ -69,7 +74,7 @@ def rows_after(path: str | Path, last: int = 0, most: int = MOST_BYTES) -> list[
                 size += len(blob)
                 if size >= most:
                     break
-        except (sqlite3.Error, TypeError) as error:
+        except _UNREADABLE as error:
             raise _unreadable(path, error) from error
     return rows
 
@@ -81,12 +86,12 @@ def rows_one_by_one(path: str | Path, last: int = 0) -> Iterator[tuple[int, byte
         StoreError: the file is missing, or was written by a newer flatline.
     """
     with closing(_open(path)) as connection:
-        with suppress(sqlite3.Error):
+        with suppress(*_UNREADABLE):
             _require_format(path, connection)
         number, missing = last, 0
         while missing < MOST_MISSING:
             number, missing = number + 1, missing + 1
-            with suppress(sqlite3.Error, TypeError):
+            with suppress(*_UNREADABLE):
                 row = connection.execute("SELECT records FROM flush WHERE id = ?", (number,)).fetchone()
                 if row is not None:
                     missing = 0
@@ -106,7 +111,7 @@ def ends(path: str | Path, first: int = 4, last: int = 2) -> tuple[list[bytes], 
             tail = connection.execute("SELECT id, records FROM flush ORDER BY id DESC LIMIT ?", (last,)).fetchall()
             number = int(tail[0][0]) if tail else 0
             return [bytes(row[0]) for row in head], [bytes(row[1]) for row in reversed(tail)], number
-        except (sqlite3.Error, TypeError, ValueError) as error:
+        except _UNREADABLE as error:
             raise _unreadable(path, error) from error
 
 

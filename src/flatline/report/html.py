@@ -35,6 +35,8 @@ class CauseView:
     file: str
     code: list[Block]
     trial: Trial | None
+    # What the number of the cause is: of a log it is no confidence.
+    measure: str = "sure"
 
 
 def write(path: Path, recording: Recording, verdict: Verdict, store: str | Path | None = None) -> None:
@@ -99,6 +101,7 @@ def _views(verdict: Verdict, given: Facts) -> list[CauseView]:
                 listing.shown_as if listing is not None else "",
                 blocks(listing) if listing is not None else [],
                 trials.get(item.name),
+                "of the reports" if verdict.log is not None else "sure",
             )
         )
     return views

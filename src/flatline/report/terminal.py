@@ -154,6 +154,8 @@ def _experiment(item: ExperimentItem) -> list[RenderableType]:
         chance = f", p = {item.p_value:.2g}" if item.p_value is not None else ""
         shown = f"symptom in {item.control_shown} of {item.control_runs} runs without the change, "
         parts.append(Text(f"    {shown}in {item.trial_shown} of {item.trial_runs} with it{chance}", style="dim"))
+    if item.over_seeds:
+        parts.append(Text(f"    {item.over_seeds}", style="dim"))
     return parts
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from flatline.logs import wire
 from flatline.logs.base import Log, Stream
+from flatline.record.secrets import Secrets
 
 TITLE = "Weights & Biases"
 _MAGIC = b":W&B"
@@ -128,4 +129,4 @@ def _environment(data: bytes, log: Log) -> None:
         elif number == _CODE_PATH or (number == _PROGRAM and not program):
             program = wire.text(value)
     if program.endswith(".py") and not log.program:
-        log.program = [program, *arguments]
+        log.program = Secrets().arguments([program, *arguments])

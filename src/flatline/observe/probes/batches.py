@@ -9,6 +9,7 @@ from typing import Any
 
 import torch.utils.data as data
 from torch.utils.data.dataloader import _BaseDataLoaderIter
+from torch.utils.data.distributed import DistributedSampler
 from torch.utils.data.sampler import RandomSampler
 
 from flatline.observe.captured import Captured
@@ -110,6 +111,8 @@ class BatchesProbe:
                     samples,
                     iterable,
                     int(loader.num_workers),
+                    type(loader.sampler).__name__,
+                    *_division(loader.sampler),
                 )
             )
         return number
@@ -122,7 +125,9 @@ class BatchesProbe:
             self._observe_ended(iterator, exhausted=False)
         self._completed(number)
         self._epochs[iterator] = self._last[number] = _Epoch(number, self._lengths.get(number, -1))
-        session.emit(EpochStarted(session.now(), session.step, number, session.locator.here(frame)))
+        session.emit(
+            EpochStarted(session.now(), session.step, number, session.locator.here(frame), _seed_epoch(loader))
+        )
 
     def _observe_drawn(self, iterator: Any, batch: Any) -> None:
         epoch = self._epochs.get(iterator)
@@ -168,3 +173,15 @@ def _length(sized: Any) -> int:
         return len(sized)
     except (TypeError, NotImplementedError):
         return -1
+
+
+def _division(sampler: Any) -> tuple[int, bool]:
+    """Over how many processes a DistributedSampler divides the samples, and whether it shuffles. A subclass may order
+    them in a way of its own."""
+    if type(sampler) is not DistributedSampler:
+        return 0, False
+    return int(sampler.num_replicas), bool(sampler.shuffle)
+
+
+def _seed_epoch(loader: Any) -> int:
+    return int(loader.sampler.epoch) if type(loader.sampler) is DistributedSampler else -1

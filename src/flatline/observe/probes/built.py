@@ -15,6 +15,7 @@ from flatline.observe.location import Locator, local_values
 from flatline.observe.patching import Looked, Patches, unseen
 from flatline.observe.registry import Registry
 from flatline.observe.session import Session
+from flatline.observe.sharding import local
 
 _WRITERS = ("copy_", "fill_", "zero_", "__setitem__")
 # A program may fill its data set element by element; looking at each write must not slow that down for ever.
@@ -80,7 +81,7 @@ class BuiltProbe:
     def training_began(self, parameters: list[torch.Tensor]) -> None:
         """In-place writes are looked at only before the first step; those that hit a parameter are recorded."""
         self._writes.remove()
-        storages = {p.untyped_storage().data_ptr() for p in parameters if p.numel()}
+        storages = {local(p).untyped_storage().data_ptr() for p in parameters if p.numel()}
         for pointer, (name, place, tick) in self._candidates.items():
             if pointer in storages:
                 self._session.emit(ParametersWritten(tick, 0, name, place))
@@ -103,5 +104,5 @@ class BuiltProbe:
         locator = self._session.locator
         # Only writes made by the user's own line: torch's initialisation functions write too.
         if locator.frame(frame) is frame and tensor.device.type != "meta":
-            pointer = tensor.untyped_storage().data_ptr()
+            pointer = local(tensor).untyped_storage().data_ptr()
             self._candidates[pointer] = (name, locator.number(frame), self._session.now())

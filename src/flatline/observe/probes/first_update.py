@@ -19,6 +19,7 @@ from flatline.observe.events import StoppedBeforeUpdate
 from flatline.observe.patching import Looked, Patches, unseen
 from flatline.observe.registry import Registry
 from flatline.observe.session import Session
+from flatline.observe.sharding import local
 
 _WRITERS = (
     "__iadd__", "__isub__", "__imul__", "__itruediv__", "__setitem__", "add_", "sub_", "subtract_", "mul_", "multiply_",
@@ -99,7 +100,9 @@ class FirstUpdateProbe:
             return
         # A gradient that backward has just made, too: the set is of parameters only.
         watched = [*self._captured.leaves, *self._registry.owned()]
-        self._storages = {p.untyped_storage().data_ptr() for p in watched if p.device.type != "meta" and p.numel()}
+        self._storages = {
+            local(p).untyped_storage().data_ptr() for p in watched if p.device.type != "meta" and p.numel()
+        }
 
         def tell(name: str, tensor: Any, frame: Any) -> None:
             if self._is_parameter(tensor):
@@ -128,7 +131,7 @@ class FirstUpdateProbe:
         # storage to compare.
         if not isinstance(tensor, torch.Tensor) or self._session.busy or tensor.layout is not torch.strided:
             return False
-        return tensor.device.type != "meta" and tensor.untyped_storage().data_ptr() in self._storages
+        return tensor.device.type != "meta" and local(tensor).untyped_storage().data_ptr() in self._storages
 
     def stop(
         self, operation: str, frame: Any, parameters: list[torch.Tensor], optimizer: int = -1, after: bool = False

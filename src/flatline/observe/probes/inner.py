@@ -62,7 +62,7 @@ class InnerProbe:
         if self._alike is None:
             leaves = graph.walk(loss.grad_fn, measure_activations=False).leaves
             self._alike = [p for p in leaves if _comparable(p) and 0.0 in _differences(p)][:MOST_COMPARED]
-        for parameter in self._alike:
+        for parameter in filter(measure.readable, self._alike):
             rows, columns = _differences(parameter)
             number = self._registry.parameter(parameter)
             session.emit(Alike(session.now(), session.step, number, list(parameter.shape), rows, columns))

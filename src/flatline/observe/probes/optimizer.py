@@ -16,8 +16,10 @@ from flatline.observe import measure
 from flatline.observe.events import LearningRate, OptimizerSeen, ParameterFacts, StepCount, Update
 from flatline.observe.patching import Patches, unseen
 from flatline.observe.probes.built import builder_frame
+from flatline.observe.probes.replicas import Replicas
 from flatline.observe.registry import Registry
 from flatline.observe.session import Session
+from flatline.observe.sharding import local
 
 MOST_PARAMETERS = 512
 MOST_ELEMENTS_KEPT = 1 << 16
@@ -31,6 +33,7 @@ class OptimizerProbe:
         self._session = session
         self._registry = registry
         self._after_step = after_step
+        self._replicas = Replicas(session, registry)
         self._handles: list[Any] = []
         self._rates: dict[int, tuple[list[float], list[float]]] = {}
         self._steps: dict[int, int] = {}
@@ -117,11 +120,14 @@ class OptimizerProbe:
             session = self._session
             session.emit(LearningRate(session.now(), session.step, number, rates, momenta))
         if self._session.sampled:
+            self._replicas.look(number, optimizer)
             self._kept[number] = [
-                (parameter, part(parameter.detach()).clone())
+                (parameter, part(local(parameter).detach()).clone())
                 for group in optimizer.param_groups
                 for parameter in group["params"][:MOST_PARAMETERS]
-                if measure.readable(parameter)
+                if measure.readable(local(parameter))
+                # Of a sharded parameter with few rows, some processes hold nothing.
+                and (local(parameter).numel() or not parameter.numel())
             ]
 
     def observe_after(self, optimizer: Any) -> None:
@@ -150,7 +156,7 @@ class OptimizerProbe:
             if number is None or number in self._cleared or number not in self._watched:
                 continue
             some = [p for group in optimizer.param_groups for p in group["params"]][:4]
-            if all(p.grad is None or (measure.readable(p.grad) and not bool(p.grad.any())) for p in some):
+            if all(p.grad is None or (measure.readable(local(p.grad)) and not bool(local(p.grad).any())) for p in some):
                 self._cleared.add(number)
 
     def _counts(self, force: bool) -> None:
@@ -166,9 +172,9 @@ class OptimizerProbe:
 def parameter_facts(registry: Registry, parameter: torch.Tensor, before: torch.Tensor) -> ParameterFacts:
     """What a step did to a parameter, given the ``part`` of it that was copied before."""
     with torch.no_grad():
-        after = part(parameter.detach())
+        after = part(local(parameter).detach())
         change = after - before
-        gradient = parameter.grad
+        gradient = local(parameter.grad) if parameter.grad is not None else None
         has = gradient is not None and measure.readable(gradient)
         size = float(part(gradient).float().norm()) if has and gradient is not None else NAN
         weight, update = float(before.float().norm()), float(change.float().norm())

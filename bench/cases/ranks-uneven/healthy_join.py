@@ -1,0 +1,42 @@
+"""Two files of rows of different length, trained within Join.
+
+causes: none
+thread: https://docs.pytorch.org/tutorials/advanced/generic_join.html
+"""
+import os
+import tempfile
+
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+import torch.nn as nn
+from torch.distributed.algorithms.join import Join
+from torch.nn.parallel import DistributedDataParallel as DDP
+from torch.utils.data import DataLoader, TensorDataset
+
+ROWS = [480, 400]
+
+
+def worker(rank, world, meet):
+    dist.init_process_group("gloo", init_method="file://" + meet, rank=rank, world_size=world)
+    torch.manual_seed(rank)
+    x = torch.randn(ROWS[rank], 8)
+    y = (x[:, 0] > x[:, 1]).long()
+    loader = DataLoader(TensorDataset(x, y), batch_size=16, shuffle=True)
+    model = DDP(nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 2)))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with Join([model]):
+        for xb, yb in loader:
+            loss = nn.functional.cross_entropy(model(xb), yb)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    if rank == 0:
+        print(f"loss {loss.item():.4f}", flush=True)
+    dist.destroy_process_group()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        mp.start_processes(worker, args=(2, os.path.join(folder, "meet")), nprocs=2, start_method="fork")
