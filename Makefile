@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # The CPU build; a plain `torch` would bring gigabytes of CUDA.
 TORCH ?= torch==2.13.0
 
-.PHONY: demo test lint bench bench-accuracy bench-preflight bench-overhead bench-report bench-live bench-proof screenshots chromium docs book clean
+.PHONY: demo test lint bench bench-accuracy bench-preflight bench-overhead bench-report bench-live bench-proof bench-fix transcript screenshots chromium docs book bench-trust clean
 
 $(VENV)/.runtime: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -58,8 +58,17 @@ bench-live: $(VENV)/.tests
 screenshots: $(VENV)/.tests chromium
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/test_page_run.py tests/test_live_page.py --screenshots
 
+bench-trust: $(VENV)/.tests
+	OMP_NUM_THREADS=1 $(BIN)/python bench/trust.py --write docs/trust.md
+
 bench-proof: $(VENV)/.tests
 	$(BIN)/python bench/proof.py --write docs/proof.md
+
+bench-fix: $(VENV)/.tests
+	$(BIN)/python bench/fix.py --write docs/fix-figures.md
+
+transcript: $(VENV)/.runtime
+	$(BIN)/python docs/transcript.py
 
 # What the pages hold of the code and of real runs; then the book from the pages.
 docs: $(VENV)/.tests

@@ -124,7 +124,7 @@ def program() -> str:
         scaler.update()
         _half(a)
         torch.distributed.init_process_group("gloo", store=torch.distributed.HashStore(), rank=0, world_size=1)
-        torch.distributed.all_reduce(a)
+        _exchange(a)
         torch.distributed.destroy_process_group()
         with contextlib.suppress(ValueError):
             F.cross_entropy(model(a), b[:1])
@@ -136,6 +136,23 @@ def program() -> str:
         torch.compile(model, backend="eager")
         print([float(p.sum()) for p in model.parameters()], torch.get_rng_state().sum())
     return out.getvalue()
+
+
+def _exchange(x: torch.Tensor) -> None:
+    """Each collective operation once, in a group of one; what this backend lacks is refused."""
+    distributed, out = torch.distributed, torch.empty_like(x)
+    distributed.all_reduce(x)
+    for name, arguments in (
+        ("broadcast", (x, 0)),
+        ("all_gather", ([out], x)),
+        ("all_gather_into_tensor", (out, x)),
+        ("reduce_scatter_tensor", (out, x)),
+        ("all_to_all", ([out], [x])),
+        ("all_to_all_single", (out, x)),
+    ):
+        with contextlib.suppress(RuntimeError):
+            getattr(distributed, name)(*arguments)
+    print(x.sum().item())
 
 
 def _scripted(x: torch.Tensor) -> torch.Tensor:

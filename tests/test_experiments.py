@@ -569,6 +569,18 @@ def test_exact_sights_seeds_that_change_nothing_and_long_programs_are_not_repeat
             assert item.over_seeds == "Shown under one seed; 5 more would take 10 runs, about 300 s (--seeds)."
 
 
+def test_sizes_tell_where_the_symptom_shows_under_some_seeds_only() -> None:
+    """A loss that rises under some seeds and stays high under the others: the change lowers it under all."""
+
+    def losses(request: TrialRequest) -> list[float]:
+        return noisy(FINE if changed(request) else RISING if offset(request) <= 2 else [2.0] * 400, request)
+
+    cause = made("rate", [experiment(LOWER, judge=lower)], found())
+    item = prove(Bench(losses), cause, losses=RISING, seeds=None).experiments["rate"]
+    assert (item.outcome, item.held, item.control_shown) == ("confirmed", 5, 2)
+    assert item.p_value == pytest.approx(1 / math.comb(10, 5), abs=1e-6)
+
+
 def test_so_few_seeds_that_nothing_could_follow_are_refused() -> None:
     with pytest.raises(ValueError, match="1, or at least 6"):
         prove(Bench(lambda r: ZERO), seeds=5)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from flatline.causes import insufficient_capacity, no_signal, remembered, slipped_labels
 from flatline.causes.base import Experiment, Found, Judgement, Level, Outcome, catalogue
 from flatline.causes.case import Case
 from flatline.causes.judging import clearly_lower, contrast, formula, same_course
@@ -192,3 +193,98 @@ def test_equal_targets_of_one_row_alone_are_not_put_to_the_test() -> None:
 
     assert offered(np.arange(16, dtype=np.float32).reshape(8, 2)) == 1
     assert offered(np.ones((8, 2), np.float32)) == 0
+
+
+# judges with a theory of their own ----------------------------------------------------------------------------------
+
+
+def rows(inputs: np.ndarray[tuple[int, int], np.dtype[np.float32]], y: np.ndarray, acts: str = "labels") -> Case:  # type: ignore[type-arg]
+    made = Tape("loss = F.binary_cross_entropy(model(x), y)")
+    for start in range(0, len(y), 50):
+        made.rows(inputs[start : start + 50], y[start : start + 50].astype(np.float32))
+        made.train([0.69])
+    if acts:
+        made.add(e.Intervened(made.now(), made.step, acts, 1))
+    made.add(e.RunEnded(made.now(), made.step, None, None, None))
+    found = made.recording()
+    return Case(found, find_all(found))
+
+
+GENERATOR = np.random.default_rng(0)
+INPUTS = GENERATOR.normal(size=(300, 5)).astype(np.float32)
+FITS = INPUTS[:, 0] > 0
+# The labels of the rows after: of a file whose header was read as a row.
+SLIPPED = np.roll(FITS, 1)
+
+
+def test_labels_slipped_when_those_of_the_neighbour_fit() -> None:
+    control, before, after = rows(INPUTS, SLIPPED), rows(INPUTS, np.roll(FITS, 2)), rows(INPUTS, FITS)
+    judgement = slipped_labels.judged(control, [before, after])
+    assert judgement.outcome is Outcome.CONFIRMED and "the label of the row after their own" in judgement.text
+    none = GENERATOR.random(300) > 0.5
+    open_ = slipped_labels.judged(rows(INPUTS, none), [rows(INPUTS, np.roll(none, n)) for n in (1, -1)])
+    assert open_.outcome is Outcome.UNDECIDED and "do not fit either" in open_.text
+    unmoved = slipped_labels.judged(control, [control, after])
+    assert unmoved.outcome is Outcome.UNDECIDED and "not seen to move" in unmoved.text
+    assert slipped_labels.judged(control, [before, rows(INPUTS, FITS, "")]).outcome is Outcome.UNDECIDED
+    # Where the program's own labels are predicted, nothing has slipped.
+    assert slipped_labels.judged(rows(INPUTS, FITS), [before, after]).outcome is Outcome.UNDECIDED
+
+
+def test_no_signal_is_refuted_by_slipped_labels_and_open_where_they_could_not_be_tried() -> None:
+    def same(control: Case, trials: list[Case]) -> Judgement:
+        return Judgement(Outcome.CONFIRMED, "the same course")
+
+    control, other = rows(INPUTS, SLIPPED), rows(INPUTS, GENERATOR.permutation(SLIPPED))
+    before, after = rows(INPUTS, np.roll(FITS, 2)), rows(INPUTS, FITS)
+    assert no_signal._judged(same, True, control, [other, before, after]).outcome is Outcome.REFUTED
+    none = [rows(INPUTS, GENERATOR.permutation(SLIPPED)) for _ in range(2)]
+    assert no_signal._judged(same, True, control, [other, *none]).outcome is Outcome.CONFIRMED
+    tried = no_signal._judged(same, True, control, [other, control, control])
+    assert tried.outcome is Outcome.UNDECIDED and "could not be tried" in tried.text
+    # Rows that nothing shuffles were compared with their neighbours in the record already.
+    assert no_signal._judged(same, False, control, [other]).outcome is Outcome.CONFIRMED
+    blind = no_signal._judged(same, False, control, [control])
+    assert blind.outcome is Outcome.UNDECIDED and blind.text == "the loss did not see other labels"
+
+
+def test_capacity_is_not_to_blame_where_a_network_of_the_same_size_does_as_well() -> None:
+    curved = (INPUTS[:, 0] * INPUTS[:, 1]).astype(np.float32)
+    straight = INPUTS[:, 0].astype(np.float32)
+
+    def judged(y: np.ndarray, own: float) -> Judgement:  # type: ignore[type-arg]
+        made = Tape("loss = F.mse_loss(model(x), y)")
+        for start in range(0, 300, 50):
+            made.rows(INPUTS[start : start + 50], y[start : start + 50])
+            made.train([own])
+        found = made.recording()
+        case = Case(found, find_all(found))
+        return insufficient_capacity._against_references(0, case, [case])
+
+    confirmed = judged(curved, 1.0)
+    assert confirmed.outcome is Outcome.CONFIRMED and "without a hidden layer" in confirmed.trial
+    # A linear model would do: what holds this one is something else.
+    same = judged(straight, 1.0)
+    assert same.outcome is Outcome.UNDECIDED and "its size is not what holds it" in same.text
+    assert judged(straight, 1e-9).outcome is Outcome.REFUTED
+
+
+def test_labels_that_only_training_can_tell_are_known_beyond_a_guess() -> None:
+    def judged(nats: float, explained: float = 0.0) -> Outcome:
+        def case(*records: e.Event) -> Case:
+            made = Tape("loss = f()")
+            made.value(0.5, kind="evaluation", name="cross_entropy")
+            made.train([0.7, 0.1])
+            made.add(*records, e.RunEnded(made.now(), made.step, None, None, None))
+            found = made.recording()
+            return Case(found, find_all(found))
+
+        trial = case(e.Intervened(1, 1, "memory", 3), e.Remembered(1, 0, 40, 90.0), e.Remembered(2, 2, 40, nats))
+        trial.explained = explained
+        return remembered.labels_remembered(case()).judge(case(), [trial]).outcome
+
+    # The last pass counts; a likelihood ratio of 1,000 has 6.9 nats.
+    assert judged(7.0) is Outcome.CONFIRMED
+    assert judged(6.8) is Outcome.UNDECIDED
+    assert judged(-3.0) is Outcome.UNDECIDED
+    assert judged(-3.0, explained=0.9) is Outcome.REFUTED

@@ -174,7 +174,10 @@ def test_experiments_under_torchrun_are_refused(
 
 def _rank(number: int, *more: e.Event) -> Recording:
     points = np.arange(3, dtype=np.int64).tobytes()
-    series = [e.Series(0, "optimised", "loss", None), e.Points(0, points, points, np.ones(3).tobytes(), points)]
+    series = [
+        e.Series(0, "optimised", "loss", None),
+        e.Points(0, points, points, np.array([1.0, 0.9, 0.8]).tobytes(), points),
+    ]
     return Recording([e.RunStarted(["p.py"], "", {}, 0.0, number), *series, *more])
 
 
@@ -227,3 +230,13 @@ def test_causes_that_need_the_records_of_all_ranks(name: str) -> None:
     score = accuracy.Score(case, accuracy.run(case))
     assert score.verdict["probe_failures"] == []
     assert not accuracy.missed(score), score.describe()
+
+
+@pytest.mark.parametrize(("epochs", "level"), [([0, 0, 0], "possible"), ([0, 1, 2], None)])
+def test_an_epoch_that_is_never_set_is_said_and_is_no_fault(epochs: list[int], level: str | None) -> None:
+    loader = e.LoaderSeen(0, None, 1, 8, False, False, 16, sampler="DistributedSampler", divided=2, reshuffles=True)
+    passes = [e.EpochStarted(step, step, 0, None, epoch) for step, epoch in enumerate(epochs)]
+    verdict = diagnose(_rank(0, loader, *passes))
+    found = {cause.name: cause.level for cause in verdict.causes}
+    assert found.get("epoch-not-set") == level
+    assert "epoch-not-set" not in [cause.name for cause in verdict.faults]

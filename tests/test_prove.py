@@ -174,6 +174,7 @@ def _invoke(*arguments: str) -> Result:
         (["--budget", "0s", "train.py"], "is no time"),
         (["--memory", "lots", "train.py"], "'lots' is no size; write 4GB or 500MB"),
         (["--max-trials", "1", "train.py"], "--max-trials"),
+        (["--seeds", "3", "train.py"], "write 1, or at least 6"),
         (["--on", "mars", "train.py"], "--on"),
         (["no-such.py"], "there is no program"),
         (["--json", "no/such/v.json", "train.py"], "there is no folder"),

@@ -11,6 +11,7 @@ import threading
 import time
 from pathlib import Path
 
+import msgspec
 import psutil  # type: ignore[import-untyped]
 import pytest
 
@@ -56,6 +57,32 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 # the user's files ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_file_can_have_another_text_in_a_trial(tmp_path: Path, mode: str) -> None:
+    (tmp_path / "part").mkdir()
+    write(tmp_path, "part/helper.py", "word = 'old'\n")
+    (tmp_path / "linked.py").symlink_to("part/helper.py")
+    plain = request(tmp_path, "from part import helper\nimport linked\nprint(helper.word, linked.word)\n", mode)
+    before = content(tmp_path)
+    # A link gives way to the text; in a copy, other links lead to the user's own file.
+    for name, seen in (("part/helper.py", "neu neu" if mode == OVERLAY else "neu old"), ("linked.py", "old neu")):
+        result = run_trial(msgspec.structs.replace(plain, files={str(tmp_path / name): "word = 'neu'  # größer\r\n"}))
+        assert result.status is Status.FINISHED and result.output.strip() == seen, result
+    assert content(tmp_path) == before and (tmp_path / "linked.py").is_symlink()
+
+
+@needs_copy
+def test_in_a_copy_no_file_outside_can_have_another_text(tmp_path: Path) -> None:
+    outside = write(tmp_path, "outside/module.py", "word = 'old'\n")
+    folder = tmp_path / "work"
+    folder.mkdir()
+    (folder / "venv").symlink_to(outside.parent)
+    plain = request(folder, "print('ran')\n", COPY)
+    for path in (outside, folder / "venv" / "module.py"):
+        result = run_trial(msgspec.structs.replace(plain, files={str(path): "word = 'new'\n"}))
+        assert result.status is Status.REFUSED and outside.read_text() == "word = 'old'\n"
 
 
 @pytest.mark.parametrize("mode", MODES)

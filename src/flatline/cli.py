@@ -40,6 +40,8 @@ def main() -> None:
       flatline run train.py --its-args     run a training program and diagnose it
       flatline check train.py              look at its first step, and stop before the first update
       flatline prove train.py --its-args   run it again with one thing changed: proof
+      flatline fix train.py --its-args     a change of its source that cures it, tried out, as a diff
+      flatline demo                        a small failing program, to watch a diagnosis
       flatline report                      the verdict of the last run again
       flatline causes explain NAME         what a cause is and how it is told apart
 

@@ -89,7 +89,7 @@ def duration(recording: Recording) -> float:
     return max((cost.total for cost in recording.all(Cost)), default=0.0)
 
 
-def program_of(recording: Recording, argv: Sequence[str] | None = None) -> Program:
+def program_of(recording: Recording, argv: Sequence[str] | None = None, command: str = "prove") -> Program:
     """The program that was recorded, to be started again.
 
     Raises:
@@ -99,7 +99,8 @@ def program_of(recording: Recording, argv: Sequence[str] | None = None) -> Progr
     if not run.argv or not run.python:
         raise CannotProve(
             "this run was recorded inside a program or by an older flatline, which does not say how to start it again; "
-            "use `flatline prove PROGRAM`, or flatline.prove(train) from inside"
+            f"use `flatline {command} PROGRAM`"
+            + (", or flatline.prove(train) from inside" if command == "prove" else "")
         )
     if run.world > 1:
         raise CannotProve(
@@ -115,10 +116,13 @@ def program_of(recording: Recording, argv: Sequence[str] | None = None) -> Progr
         if text and path.is_file():
             if same_but_hidden(path.read_text(encoding="utf-8", errors="replace"), text):
                 continue
-            raise CannotProve(f"{file} has changed since this run was recorded; `flatline prove PROGRAM` runs it anew")
+            raise CannotProve(
+                f"{file} has changed since this run was recorded; `flatline {command} PROGRAM` runs it anew"
+            )
     if argv is None and any(HIDDEN in argument for argument in run.argv):
         raise CannotProve(
-            "the arguments of this run held a secret, which no record keeps; `flatline prove PROGRAM ARGUMENTS` runs it anew"
+            "the arguments of this run held a secret, which no record keeps; "
+            f"`flatline {command} PROGRAM ARGUMENTS` runs it anew"
         )
     return Program(list(run.python), run.module, list(run.argv if argv is None else argv))
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import ast
 import math
 
-from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
+from flatline.causes.base import Cause, Choice, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import CLASSIFICATION, Case, number
 from flatline.causes.judging import contrast
 from flatline.causes.no_positive_targets import without_positives
@@ -44,6 +44,17 @@ class AllTargetsMasked(Cause):
     row = "Z2"
     title = "every target is masked, so the loss is computed from nothing"
     before_training = Level.LIKELY
+    choices = (
+        Choice("Raise the length limit, so that answers are not cut off.", "memory and time grow with the length"),
+        Choice(
+            "Correct the marker or the template that the mask looks for.",
+            "one run over the data to count the targets that count",
+        ),
+        Choice(
+            "Leave out rows without a single target that counts.",
+            "less data; right only where those rows hold nothing to learn",
+        ),
+    )
 
     def decide(self, case: Case) -> Decision | None:
         calls = [c for c in case.calls_named(*CLASSIFICATION) if c.valid_targets >= 0]

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut, Untested
+from flatline.causes.base import Cause, Choice, Decision, Evidence, Experiment, Found, Level, RuledOut, Untested
 from flatline.causes.case import CLASSIFICATION, Case, number
 from flatline.causes.constant_targets import target_line
 from flatline.causes.inputs import input_lines
@@ -73,6 +73,16 @@ class AnswerVisible(Cause):
     row = "Z7"
     title = "the model can see the answer it is asked to predict"
     before_training = Level.LIKELY
+    choices = (
+        Choice(
+            "Mask what comes later, or shift the targets by one.",
+            "the loss goes up to what can be predicted: it was too good before",
+        ),
+        Choice(
+            "Split by group, time or source instead of by row.",
+            "the score on held-out data falls to what it is worth; part of the data may go",
+        ),
+    )
 
     def decide(self, case: Case) -> Decision | None:
         looks = (self._tokens, self._checked, self._window, self._split, self._loaders, self._sources)

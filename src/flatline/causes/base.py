@@ -13,6 +13,7 @@ from typing import ClassVar, Union
 from flatline.causes.case import Case
 from flatline.changes import Change
 from flatline.discovery import classes
+from flatline.fixes.patch import Patch
 from flatline.record.reader import Line
 
 
@@ -116,6 +117,14 @@ class Experiment:
     also: list[list[Change]] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Choice:
+    """One way out where a cure is for a person to choose: what to do, and what it costs."""
+
+    what: str
+    cost: str
+
+
 class Cause(ABC):
     """One root cause. A subclass is a file of this package and holds the whole story.
 
@@ -129,6 +138,7 @@ class Cause(ABC):
         since: the version that first had it.
         before_training: how far the cause can be established before the first update; None for one that needs
             updates or a curve, which is not asked then.
+        choices: the ways out, where the cure is no change of the source that could be derived from it.
     """
 
     name: ClassVar[str]
@@ -136,6 +146,7 @@ class Cause(ABC):
     title: ClassVar[str]
     since: ClassVar[str] = "0.1.0"
     before_training: ClassVar[Level | None] = None
+    choices: ClassVar[tuple[Choice, ...]] = ()
 
     @abstractmethod
     def decide(self, case: Case) -> Decision | list[Decision] | None:
@@ -143,6 +154,14 @@ class Cause(ABC):
 
     def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
         """What proves or refutes this cause in this program, cheapest first; empty when nothing can."""
+        return []
+
+    def patches(self, case: Case, found: Found) -> list[Patch]:
+        """Changes of the source that may cure this cause in this program, the best first.
+
+        They are candidates: ``flatline fix`` offers the first after which the program no longer shows the fault. Empty
+        where the cure is no change that follows from the source.
+        """
         return []
 
     @classmethod

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
+from flatline.causes.base import Cause, Choice, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import BINARY, CLASSIFICATION, REGRESSION, Case, number
 from flatline.causes.judging import contrast, last, loss
 from flatline.changes import Change
@@ -50,6 +50,14 @@ class ConstantTargets(Cause):
     row = "Z6"
     title = "the targets are constant, so there is nothing to learn"
     before_training = Level.POSSIBLE
+    choices = (
+        Choice(
+            "Correct the step that makes the labels (a threshold, a cast, a column).",
+            "the labels have to be made again",
+        ),
+        Choice("Shuffle the data, where they are sorted by label.", "none, when the order carries nothing"),
+        Choice("Take the majority as answer and train nothing.", "right where the data really have one class"),
+    )
 
     def decide(self, case: Case) -> Decision | None:
         main = case.main_call

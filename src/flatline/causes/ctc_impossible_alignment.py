@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
+from flatline.causes.base import Cause, Choice, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case, number
 from flatline.causes.judging import contrast
 from flatline.changes import Change
@@ -56,6 +56,11 @@ class CtcImpossibleAlignment(Cause):
     row = "Z11"
     title = "the CTC output has fewer time steps than the text needs"
     before_training = Level.LIKELY
+    choices = (
+        Choice("Downsample the input less.", "more steps to align: memory and time grow"),
+        Choice("Cut or leave out targets that are too long for their input.", "less data, and never a long answer"),
+        Choice("Correct the lengths that are passed.", "none, where they were counted wrongly"),
+    )
 
     def decide(self, case: Case) -> Decision | None:
         calls = case.calls_named("ctc_loss")

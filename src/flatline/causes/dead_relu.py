@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from flatline.causes.activations import activation_line
-from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
+from flatline.causes.base import Cause, Choice, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case, number
 from flatline.causes.initialization import bias_line, random_weight_line
 from flatline.causes.judging import clearly_lower, contrast
@@ -44,6 +44,14 @@ class DeadRelu(Cause):
     row = "F9"
     title = "a ReLU gives 0 for every sample, so nothing before it can learn"
     before_training = Level.POSSIBLE
+    choices = (
+        Choice(
+            "Scale the inputs, or lower the rate: units die of updates that are too large.",
+            "a run to see that they stay alive",
+        ),
+        Choice("Use LeakyReLU or GELU.", "another model: earlier checkpoints no longer fit its behaviour"),
+        Choice("Leave the ReLU after the last layer out.", "the output may be negative, where that is allowed"),
+    )
 
     def decide(self, case: Case) -> Decision | None:
         backwards = [b for b in case.backwards if any(a.kind == "relu" for a in b.activations)]

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut, Untested
+from flatline.causes.base import Cause, Choice, Decision, Evidence, Experiment, Found, Level, RuledOut, Untested
 from flatline.causes.case import Case
 from flatline.causes.judging import contrast, finite
 from flatline.causes.non_finite import HALF
@@ -39,6 +39,11 @@ class DistributedNumerics(Cause):
     row = "Z3b"
     title = "numbers go wrong in the exchange between processes"
     before_training = Level.LIKELY
+    choices = (
+        Choice("Average by the number of samples of each rank.", "one more reduction a step"),
+        Choice("Give every rank equally many samples.", "up to world size - 1 samples repeated or left out"),
+        Choice("Reduce in float32 or bfloat16.", "twice the traffic of float16 for float32"),
+    )
 
     def decide(self, case: Case) -> Decision | None:
         recording = case.recording

@@ -6,7 +6,9 @@ from flatline.causes.activations import activation_line
 from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case, number
 from flatline.causes.judging import at, contrast, last, named
+from flatline.causes.places import calls, candidates
 from flatline.changes import Change
+from flatline.fixes.patch import Patch
 from flatline.observe.events import Backward
 
 # 1 / (1 + 1/e), with room for the rounding of float32.
@@ -97,6 +99,27 @@ class DoubleSigmoid(Cause):
                 ),
                 steps=case.recording.steps,
             )
+        ]
+
+    def patches(self, case: Case, found: Found) -> list[Patch]:
+        from flatline.fixes.drop_call import drop_call
+        from flatline.fixes.rename_call import rename_call
+
+        # First the loss: what the model gives elsewhere, for a threshold at 0.5, then stays a probability.
+        plain = {
+            "BCEWithLogitsLoss": "BCELoss",
+            "binary_cross_entropy_with_logits": "binary_cross_entropy",
+        }
+        sigmoids = ("sigmoid", "Sigmoid", "hardsigmoid", "Hardsigmoid", "softmax", "Softmax")
+        return [
+            *candidates(
+                "The loss takes the probabilities that the model gives.",
+                rename_call(plain, refused={"pos_weight"}),
+                calls(case, *plain),
+            ),
+            *candidates(
+                "One of the two sigmoids is left out.", drop_call(*sigmoids), [found.line, *calls(case, *sigmoids)]
+            ),
         ]
 
     @staticmethod

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
+from flatline.causes.base import Cause, Choice, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case
 from flatline.causes.inputs import input_lines, model_argument
 from flatline.causes.judging import contrast, formula, loss
@@ -70,6 +70,11 @@ class DuplicateData(Cause):
     row = "S6"
     title = "a few samples are repeated; the training set is smaller than it looks"
     before_training = Level.LIKELY
+    choices = (
+        Choice("Keep one of each row, before the split.", "less data; the held-out score falls to what it is worth"),
+        Choice("Give each worker its own part of a stream.", "a few lines with get_worker_info"),
+        Choice("Leave them, where repeats are wanted as weights.", "none; the loss is then one over the weights"),
+    )
 
     def decide(self, case: Case) -> Decision | None:
         for stream in passes(case.recording):

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
+from flatline.causes.base import Cause, Choice, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case, number
 from flatline.causes.inactive_margin import MARGINS, hinge_of
 from flatline.causes.judging import contrast, last
@@ -60,6 +60,11 @@ class EmbeddingCollapse(Cause):
     row = "F17"
     title = "the embeddings of all samples have become one point"
     before_training = Level.POSSIBLE
+    choices = (
+        Choice("Lower the rate, or warm it up.", "longer training"),
+        Choice("Normalise the embeddings, or add a variance term.", "one more term to weigh"),
+        Choice("Stop the gradient through one branch.", "another method, with settings of its own"),
+    )
 
     def decide(self, case: Case) -> Decision | None:
         if case.curve is None or len(case.curve) < FEWEST or not case.moves:

@@ -5,7 +5,9 @@ import ast
 from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case
 from flatline.causes.judging import contrast
+from flatline.causes.places import candidates
 from flatline.changes import Change
+from flatline.fixes.patch import Patch
 from flatline.observe.events import LoaderSeen, Printed
 from flatline.record.reader import Line
 from flatline.record.source import SourceFile, enclosing_calls
@@ -101,6 +103,38 @@ class EmptyEpoch(Cause):
             )
         ]
 
+    def patches(self, case: Case, found: Found) -> list[Patch]:
+        from flatline.fixes.insert_statement import insert_before
+        from flatline.fixes.move_statement import into_loop
+        from flatline.fixes.replace_expression import wrap_assigned
+        from flatline.fixes.set_argument import set_argument
+
+        line = found.line
+        if line is None:
+            return []
+        source = SourceFile(case.recording, line.file)
+        made = candidates(
+            "The last batch is kept, although it is smaller.",
+            set_argument(("DataLoader",), "drop_last", "False", add=False),
+            [line],
+        )
+        for begin, statements in _rewinds(source):
+            made += candidates("Each pass begins at the beginning.", insert_before(*statements), [source.line(begin)])
+        inner = self._inner_loop(case)
+        names = [name for p in case.recording.all(Printed) for name in p.exhausted]
+        used = [s for name in dict.fromkeys([*names, *([inner[1]] if inner else [])]) for s in source.assignments(name)]
+        once = [s for s in source.nodes() if isinstance(s, ast.Assign) and _is_used_up(s.value)]
+        given = [s for s in used if isinstance(s, ast.Assign) and isinstance(s.value, (ast.Call, ast.GeneratorExp))]
+        if inner is not None:
+            body = case.backward_line or inner[0]
+            for statement in given:
+                text = f"{ast.unparse(statement.targets[0])} is made anew in each epoch."
+                made += candidates(text, into_loop(statement.lineno), [body if body.file == line.file else inner[0]])
+        for statement in [*given, *once]:
+            text = f"{ast.unparse(statement.targets[0])} holds what it gives, so it can be gone through again."
+            made += candidates(text, wrap_assigned("list("), [source.line(statement.lineno)])
+        return made
+
     def _empty_loader(self, case: Case, loader: LoaderSeen | None) -> Found:
         recording = case.recording
         evidence = [Evidence("batches in one pass of the loader", "0", "at least 1")]
@@ -147,3 +181,31 @@ class EmptyEpoch(Cause):
 
 def _batches(case: Case) -> int:
     return sum(ended.batches for ended in case.recording.epochs)
+
+
+def _rewinds(source: SourceFile) -> list[tuple[int, list[str]]]:
+    """For classes whose ``__iter__`` returns the object itself: that line, and what ``__init__`` sets that
+    ``__next__`` counts on."""
+    found: list[tuple[int, list[str]]] = []
+    for node in source.nodes():
+        methods = (
+            {m.name: m for m in node.body if isinstance(m, ast.FunctionDef)} if isinstance(node, ast.ClassDef) else {}
+        )
+        if not {"__init__", "__iter__", "__next__"} <= set(methods):
+            continue
+        back = [s for s in methods["__iter__"].body if isinstance(s, ast.Return) and ast.unparse(s) == "return self"]
+        counted = {ast.unparse(s.target) for s in ast.walk(methods["__next__"]) if isinstance(s, ast.AugAssign)}
+        begun = [
+            ast.unparse(s)
+            for s in methods["__init__"].body
+            if isinstance(s, ast.Assign) and isinstance(s.value, ast.Constant) and ast.unparse(s.targets[0]) in counted
+        ]
+        if len(back) == 1 and begun:
+            found.append((back[0].lineno, begun))
+    return found
+
+
+def _is_used_up(value: ast.expr) -> bool:
+    """Whether an expression gives what can be gone through once: ``zip(…)``, ``map(…)``, a generator."""
+    called = value.func.id if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) else ""
+    return isinstance(value, ast.GeneratorExp) or called in ("zip", "map", "filter", "iter", "enumerate", "reversed")

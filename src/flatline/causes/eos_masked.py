@@ -10,7 +10,9 @@ import numpy as np
 from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case
 from flatline.causes.judging import contrast, last, loss
+from flatline.causes.places import candidates
 from flatline.changes import Change
+from flatline.fixes.patch import Patch
 from flatline.record.copying import Aligned, aligned, copies
 from flatline.record.reader import Line
 from flatline.record.source import SourceFile
@@ -123,6 +125,23 @@ class EosMasked(Cause):
                 steps=case.recording.steps,
             )
         ]
+
+    def patches(self, case: Case, found: Found) -> list[Patch]:
+        from flatline.fixes.replace_expression import replace_expression
+
+        line = found.line
+        made: list[Patch] = []
+        for source in [SourceFile(case.recording, line.file)] if line is not None else []:
+            for node in source.nodes():
+                if not isinstance(node, ast.Compare) or len(node.ops) != 1 or node.lineno != (line.line if line else 0):
+                    continue
+                left, right = ast.unparse(node.left), ast.unparse(node.comparators[0])
+                ends = f"({left} == {right}).cumsum(-1)"
+                new = {ast.Eq: f"{ends} > 1", ast.NotEq: f"{ends} <= 1"}.get(type(node.ops[0]))
+                if new is not None:
+                    text = "The first end token of each row counts; what comes after it is masked."
+                    made += candidates(text, replace_expression(ast.unparse(node), new), [line])
+        return made
 
 
 def _end_token(case: Case) -> int | None:

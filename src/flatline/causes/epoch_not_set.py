@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.base import Cause, Choice, Decision, Evidence, Found, Level, RuledOut
 from flatline.causes.case import Case
 from flatline.observe.events import EpochStarted, LoaderSeen
 
@@ -33,6 +33,13 @@ class EpochNotSet(Cause):
     name = "epoch-not-set"
     row = "Z3h"
     title = "every epoch has the same order: set_epoch is not called"
+    choices = (
+        Choice(
+            "Call sampler.set_epoch(epoch) at the start of each epoch.",
+            "none; results differ from earlier runs, as the order does",
+        ),
+        Choice("Leave it.", "every epoch has the same order and the same division of rows"),
+    )
 
     def decide(self, case: Case) -> Decision | None:
         recording = case.recording

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
+from flatline.causes.base import Cause, Choice, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case, number
 from flatline.causes.initialization import random_weight_line
 from flatline.causes.judging import contrast, loss
@@ -47,6 +47,16 @@ class ExplodingGradient(Cause):
     row = "V2"
     title = "signal and gradient grow from layer to layer"
     before_training = Level.POSSIBLE
+    choices = (
+        Choice(
+            "Clip the gradient's norm before the step.",
+            "a threshold to choose, from the norms in the report; hides the reason",
+        ),
+        Choice(
+            "Scale the initial weights down, or normalise between layers.", "another model: it has to be trained anew"
+        ),
+        Choice("Lower the learning rate.", "longer training; the gradient stays as large"),
+    )
 
     def decide(self, case: Case) -> Decision | None:
         chance = self._chance(case)

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
+from flatline.causes.base import Cause, Choice, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import BINARY, Case, number
 from flatline.causes.inputs import model_argument
 from flatline.causes.judging import contrast
@@ -73,6 +73,17 @@ class GanImbalance(Cause):
     name = "gan-imbalance"
     row = "Z12"
     title = "one network of the adversarial pair wins, and the other gets nothing to learn from"
+    choices = (
+        Choice(
+            "Train the weaker network more often, or the stronger at a lower rate.",
+            "two rates to balance instead of one",
+        ),
+        Choice("Preprocess real and generated data alike.", "none, where they differ by mistake"),
+        Choice(
+            "Smooth the labels, or use a loss that does not saturate.",
+            "another objective: losses no longer compare with earlier runs",
+        ),
+    )
 
     def decide(self, case: Case) -> Decision | None:
         pair = adversaries(case)

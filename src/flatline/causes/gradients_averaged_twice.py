@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 
-from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
+from flatline.causes.base import Cause, Choice, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case, number
 from flatline.causes.judging import clearly_lower, contrast
 from flatline.changes import Change
@@ -52,6 +52,13 @@ class GradientsAveragedTwice(Cause):
     name = "gradients-averaged-twice"
     row = "Z3g"
     title = "the loss is divided by the number of processes, and the gradients are averaged over them as well"
+    choices = (
+        Choice(
+            "Leave one of the two divisions out.",
+            "steps become larger by the number of ranks: the rate may have to come down",
+        ),
+        Choice("Keep it, where the rate was tuned with it.", "the rate does not mean what it says"),
+    )
 
     def decide(self, case: Case) -> Decision | None:
         recording = case.recording

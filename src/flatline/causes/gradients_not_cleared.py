@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import ast
 import math
 
 from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case
 from flatline.causes.judging import clearly_lower, contrast
+from flatline.causes.places import candidates, optimizers, receivers
 from flatline.changes import Change
+from flatline.fixes.patch import Patch
 from flatline.observe.events import Backward, StepCount, Update
+from flatline.record.source import SourceFile, update_line
 
 
 class GradientsNotCleared(Cause):
@@ -85,6 +89,36 @@ class GradientsNotCleared(Cause):
                 steps=case.recording.steps,
             )
         ]
+
+    def patches(self, case: Case, found: Found) -> list[Patch]:
+        from flatline.fixes.insert_statement import insert_after, insert_before
+
+        line = case.backward_line
+        if line is None:
+            return []
+        source = SourceFile(case.recording, line.file)
+        loops = source.loops_around(line.line)
+        inner = loops[-1] if loops else None
+        # Cleared outside of the loop does not count.
+        cleared = receivers(source, "zero_grad", inner)
+        missing = [name for name in optimizers(source) if name not in cleared]
+        if missing:
+            statements = [f"{name}.zero_grad()" for name in missing]
+            text = "Gradients are cleared before each backward pass."
+            return candidates(text, insert_before(*statements), [line])
+        moved = update_line(case.recording, line)
+        if moved is None:
+            return []
+        steps = [
+            node
+            for node in source.nodes()
+            if isinstance(node, ast.AugAssign) and f"{ast.unparse(node.target)}.grad" in ast.unparse(node.value)
+        ]
+        if not steps:
+            return []
+        statements = [f"{ast.unparse(node.target)}.grad = None" for node in steps]
+        last = source.line(max(node.lineno for node in steps))
+        return candidates("Gradients are cleared after each update.", insert_after(*statements), [last])
 
 
 def _longest(case: Case) -> float:

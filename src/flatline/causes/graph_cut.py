@@ -5,7 +5,9 @@ import numpy as np
 from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case, number
 from flatline.causes.judging import contrast, loss
+from flatline.causes.places import candidates
 from flatline.changes import Change
+from flatline.fixes.patch import Patch
 from flatline.observe.events import Cut, Forward
 from flatline.record.reader import Line
 
@@ -115,6 +117,23 @@ class GraphCut(Cause):
                 ),
                 steps=5,
             )
+        ]
+
+    def patches(self, case: Case, found: Found) -> list[Patch]:
+        from flatline.fixes.drop_attribute import drop_attribute
+        from flatline.fixes.drop_call import drop_calls
+        from flatline.fixes.replace_expression import stacked
+        from flatline.fixes.set_argument import set_argument
+
+        cuts = ("detach", "numpy", "item", "from_numpy", "as_tensor", "cpu")
+        text = "The graph is kept there."
+        lines = [found.line]
+        return [
+            *candidates(text, set_argument(("checkpoint",), "use_reentrant", "False", add=False), lines),
+            *candidates(text, stacked, lines),
+            *candidates(text, drop_attribute("data"), lines),
+            *candidates(text, drop_calls(*cuts), lines),
+            *candidates("The graph is kept in this function.", drop_calls(*cuts, function=True), lines),
         ]
 
     @staticmethod

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 
-from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
+from flatline.causes.base import Cause, Choice, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case
 from flatline.causes.judging import contrast, loss
 from flatline.changes import Change
@@ -56,6 +56,11 @@ class InactiveMargin(Cause):
     row = "Z8"
     title = "every pair already keeps the margin, so the loss and its gradient are 0"
     before_training = Level.LIKELY
+    choices = (
+        Choice("Mine hard negatives.", "a pass over embeddings for each batch; noise in the labels counts more"),
+        Choice("Raise the margin.", "a number to choose; too large, and the embeddings collapse"),
+        Choice("Stop here, where retrieval on held-out data is good.", "none"),
+    )
 
     def decide(self, case: Case) -> Decision | None:
         hinges = [(b, hinge_of(b)) for b in case.backwards]

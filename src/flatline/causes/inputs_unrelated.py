@@ -5,7 +5,7 @@ from collections import Counter
 
 import numpy as np
 
-from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut, Untested
+from flatline.causes.base import Cause, Choice, Decision, Evidence, Experiment, Found, Level, RuledOut, Untested
 from flatline.causes.case import Case, number
 from flatline.causes.constant_targets import target_line
 from flatline.causes.inputs import assembled_line, input_line, input_lines, model_argument
@@ -56,6 +56,15 @@ class InputsUnrelated(Cause):
     name = "inputs-unrelated"
     row = "F14"
     title = "inputs and targets do not belong together, or the inputs are constant"
+    choices = (
+        Choice(
+            "Keep inputs and labels together, and shuffle them with one permutation.",
+            "none; earlier results are worth nothing",
+        ),
+        Choice(
+            "Correct the step that makes the inputs constant (a scale, a cast).", "the inputs have to be made again"
+        ),
+    )
 
     def decide(self, case: Case) -> Decision | None:
         constant = self._constant(case)

@@ -5,7 +5,18 @@ import math
 
 import numpy as np
 
-from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Judgement, Level, Outcome, RuledOut
+from flatline.causes.base import (
+    Cause,
+    Choice,
+    Decision,
+    Evidence,
+    Experiment,
+    Found,
+    Judgement,
+    Level,
+    Outcome,
+    RuledOut,
+)
 from flatline.causes.case import CLASSIFICATION, Case, number
 from flatline.causes.initialization import constant_weight_line, parts_line, random_weight_line
 from flatline.causes.judging import ends, last
@@ -64,6 +75,11 @@ class InsufficientCapacity(Cause):
     row = "S8"
     title = "the model is too small for the relation in the data"
     before_training = Level.POSSIBLE
+    choices = (
+        Choice("Widen or deepen the model.", "memory and time; more data to fill it"),
+        Choice("Add features, or a layer that can bend.", "thought: what does the target depend on?"),
+        Choice("Accept the floor.", "the loss stays where it is"),
+    )
 
     def decide(self, case: Case) -> Decision | None:
         main = case.main_call

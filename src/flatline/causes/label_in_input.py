@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
+from flatline.causes.base import Cause, Choice, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case
 from flatline.causes.inputs import assembled_line
 from flatline.causes.judging import contrast, loss
@@ -68,6 +68,10 @@ class LabelInInput(Cause):
     row = "S5"
     title = "the label can be read from a single input"
     before_training = Level.LIKELY
+    choices = (
+        Choice("Drop the column or channel that holds the answer.", "the score falls to what it is worth"),
+        Choice("Keep it, where it is known when the model is used.", "none; then it is a feature"),
+    )
 
     def decide(self, case: Case) -> Decision | None:
         tried = 0

@@ -20,7 +20,9 @@ from flatline.causes.base import (
 )
 from flatline.causes.case import Case, number
 from flatline.causes.judging import Judge, clearly_lower, contrast, finite, last, loss
+from flatline.causes.places import candidates, written_rate
 from flatline.changes import Change
+from flatline.fixes.patch import Patch
 from flatline.observe.events import LearningRate
 
 # A step that moves all weights by more than a tenth of their size leaves the region in which the gradient says
@@ -142,6 +144,20 @@ class LearningRateTooHigh(Cause):
                 also=[[repeated, *lower[-1]]],
             ),
         ]
+
+    def patches(self, case: Case, found: Found) -> list[Patch]:
+        from flatline.fixes.replace_number import replace_number
+
+        rate = self._rate(case)
+        if rate is None and case.optimizer is None and found.line is not None:
+            rate = written_rate(case, found.line)
+        if rate is None or rate <= 0:
+            return []
+        made: list[Patch] = []
+        for factor, words in ((0.1, "a tenth"), (0.01, "a hundredth"), (0.001, "a thousandth")):
+            text = f"The learning rate is {words} of what it was."
+            made += candidates(text, replace_number(rate, factor * rate, "lr", 1), [found.line])
+        return made
 
     @staticmethod
     def _grew(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> bool:

@@ -6,7 +6,9 @@ from typing import Any
 from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case, number
 from flatline.causes.judging import contrast
+from flatline.causes.places import candidates, optimizers
 from flatline.changes import Change
+from flatline.fixes.patch import Patch
 from flatline.observe.events import LearningRate, Update
 from flatline.record.reader import Line
 from flatline.record.source import SourceFile, update_line
@@ -126,6 +128,45 @@ class LearningRateZero(Cause):
             )
         ]
 
+    def patches(self, case: Case, found: Found) -> list[Patch]:
+        from flatline.fixes.change_operator import true_division
+        from flatline.fixes.drop_call import drop_call
+        from flatline.fixes.insert_statement import insert_before
+        from flatline.fixes.move_statement import after_loop
+        from flatline.fixes.set_argument import set_argument
+
+        if found.line is None:
+            return []
+        source = SourceFile(case.recording, found.line.file)
+        if not case.stepped:
+            names = optimizers(source)
+            text = "The optimizer takes its step before the schedule moves on."
+            return candidates(text, insert_before(f"{names[0]}.step()"), [found.line]) if len(names) == 1 else []
+        rounded = [
+            source.line(c.lineno) for c in source.calls_of("round") if source.line(c.lineno).line == found.line.line
+        ]
+        divided = [
+            source.line(n.lineno) for n in source.nodes() if isinstance(n, ast.BinOp) and isinstance(n.op, ast.FloorDiv)
+        ]
+        zeros = ("StepLR", "MultiStepLR", "ExponentialLR")
+        none = [source.line(c.lineno) for name in zeros for c in source.calls_of(name) if "gamma=0)" in _closed(c)]
+        # In a loop over epochs alone it is where it belongs.
+        scheduled = [
+            source.line(c.lineno)
+            for c in source.calls_of("step")
+            if isinstance(c.func, ast.Attribute)
+            and "sched" in ast.unparse(c.func).lower()
+            and (len(source.loops_around(c.lineno)) > 1 or source.function_around(c.lineno) is not None)
+        ]
+        return [
+            *candidates("The rate is not rounded.", drop_call("round"), list(rounded)),
+            *candidates(
+                "The rate is lowered to a tenth, not to 0.", set_argument(zeros, "gamma", "0.1", add=False), list(none)
+            ),
+            *candidates("The division keeps its fraction.", true_division, list(divided)),
+            *candidates("The schedule is stepped once an epoch.", after_loop, list(scheduled)),
+        ]
+
     @staticmethod
     def _stopped(case: Case, still: list[Update], first: int | None) -> bool:
         """Without a rate to read: whether the weights stopped for good, and not because they had arrived, nor between
@@ -194,3 +235,8 @@ def _still(case: Case) -> float:
     if not updates:
         return 1.0 if case.recording.backwards else 0.0
     return sum(not any(p.moved for p in u.parameters) for u in updates) / len(updates)
+
+
+def _closed(call: ast.Call) -> str:
+    """The source of a call without blanks, each argument followed as the last one is."""
+    return ast.unparse(call).replace(" ", "").replace(",", ")")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 
-from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
+from flatline.causes.base import Cause, Choice, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case, number
 from flatline.causes.judging import contrast
 from flatline.causes.non_finite import bad_data, operation_line
@@ -51,6 +51,17 @@ class LossScaleCollapse(Cause):
     name = "loss-scale-collapse"
     row = "F12"
     title = "the gradient scaler leaves out the steps because gradients are not finite"
+    choices = (
+        Choice(
+            "Take what overflows out of float16 (autocast(enabled=False) around it).",
+            "that part runs slower and takes twice the memory",
+        ),
+        Choice("Use bfloat16.", "needs hardware for it; fewer digits"),
+        Choice(
+            "Correct the expression whose gradient is infinite.",
+            "thought: a clamp or an epsilon changes the gradient near it",
+        ),
+    )
 
     def decide(self, case: Case) -> Decision | None:
         seen = case.recording.all(LossScale)

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from flatline.causes.base import Cause, Decision, Evidence, Expected, Experiment, Found, Level, RuledOut
+from flatline.causes.base import Cause, Choice, Decision, Evidence, Expected, Experiment, Found, Level, RuledOut
 from flatline.causes.case import CLASSIFICATION, PRINTS_AS_ZERO, Case, number
 from flatline.causes.judging import contrast, loss
 from flatline.changes import Change
@@ -48,6 +48,10 @@ class LuckyInitialization(Cause):
     row = "S1"
     title = "the initial weights already match the targets"
     before_training = Level.LIKELY
+    choices = (
+        Choice("Start from other weights, where they were set to the answer.", "training, as it was meant"),
+        Choice("Leave it, where trained weights were loaded.", "none; a second run needs fewer steps"),
+    )
 
     def decide(self, case: Case) -> Decision | None:
         main = case.main_call

@@ -9,7 +9,9 @@ from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, L
 from flatline.causes.case import Case, number
 from flatline.causes.judging import clearly_lower, contrast
 from flatline.causes.learning_rate_too_high import UPDATE_RATIO
+from flatline.causes.places import candidates
 from flatline.changes import Change
+from flatline.fixes.patch import Patch
 from flatline.observe.events import LearningRate
 from flatline.record.reader import Line
 from flatline.record.source import SourceFile
@@ -104,6 +106,16 @@ class MomentumTooHigh(Cause):
             )
             for momentum in (CUSTOMARY, 0.0)
         ]
+
+    def patches(self, case: Case, found: Found) -> list[Patch]:
+        from flatline.fixes.replace_number import replace_number
+
+        momentum, line = self._momentum(case)
+        if momentum is None:
+            return []
+        return candidates(
+            f"The momentum is {CUSTOMARY:g}.", replace_number(momentum, CUSTOMARY, "momentum", 2), [found.line, line]
+        )
 
     def _momentum(self, case: Case) -> tuple[float | None, Line | None]:
         optimizer = case.optimizer

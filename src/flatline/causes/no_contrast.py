@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import ast
 
-from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
+from flatline.causes.base import Cause, Choice, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case, number
 from flatline.causes.contrast import contrastive
 from flatline.causes.judging import contrast, loss
@@ -46,6 +46,11 @@ class NoContrast(Cause):
     row = "Z9"
     title = "there is nothing to compare with inside the group"
     before_training = Level.LIKELY
+    choices = (
+        Choice("Use larger batches or groups.", "memory"),
+        Choice("Make the rewards or labels of a group differ.", "another reward; it has to be right"),
+        Choice("Skip groups without contrast.", "fewer samples a step"),
+    )
 
     def decide(self, case: Case) -> Decision | None:
         tables = [c for c in case.calls_named("cross_entropy") if contrastive(case, c)]

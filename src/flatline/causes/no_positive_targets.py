@@ -3,7 +3,7 @@ from __future__ import annotations
 import ast
 import math
 
-from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
+from flatline.causes.base import Cause, Choice, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case, number
 from flatline.causes.constant_targets import target_line
 from flatline.causes.judging import contrast, formula
@@ -53,6 +53,13 @@ class NoPositiveTargets(Cause):
     row = "Z5"
     title = "no positive target reaches the loss"
     before_training = Level.POSSIBLE
+    choices = (
+        Choice(
+            "Match names, units or thresholds between labels and configuration.",
+            "one run over the data to count positives",
+        ),
+        Choice("Sample so that each batch has positives.", "the share of positives is no longer that of the data"),
+    )
 
     def decide(self, case: Case) -> Decision | None:
         series: dict[int, list[CriterionCall]] = {}

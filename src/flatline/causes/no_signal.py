@@ -5,6 +5,7 @@ import math
 
 from flatline.causes.base import (
     Cause,
+    Choice,
     Decision,
     Evidence,
     Experiment,
@@ -58,6 +59,10 @@ class NoSignal(Cause):
     name = "no-signal"
     row = "S10"
     title = "the labels carry nothing about the inputs; chance is the right answer"
+    choices = (
+        Choice("Get inputs that tell something of the target.", "new data"),
+        Choice("Accept chance.", "none: it is the right answer for these data"),
+    )
 
     def decide(self, case: Case) -> Decision | None:
         if case.main_call is None or case.curve is None or case.has("zero-loss", "nothing-moves"):

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
+from flatline.causes.base import Cause, Choice, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case, number
 from flatline.causes.judging import contrast, finite, formula
 from flatline.causes.non_finite import bad_data, first_bad_step
@@ -41,6 +41,11 @@ class NonFiniteData(Cause):
     row = "F11"
     title = "the data hold NaN or infinities"
     before_training = Level.LIKELY
+    choices = (
+        Choice("Fill gaps, with an indicator of where they were.", "a guess for each gap"),
+        Choice("Leave those rows out.", "less data, and a bias where gaps are not random"),
+        Choice("Correct the step that divides by 0 or takes the logarithm of 0.", "an epsilon or a floor to choose"),
+    )
 
     def decide(self, case: Case) -> Decision | None:
         found = bad_data(case)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
+from flatline.causes.base import Cause, Choice, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import REGRESSION, Case, number
 from flatline.causes.judging import contrast
 from flatline.causes.non_finite import (
@@ -72,6 +72,11 @@ class NumericOverflow(Cause):
     row = "Z3"
     title = "a number left the range of its type (overflow, underflow, or a singular point)"
     before_training = Level.LIKELY
+    choices = (
+        Choice("Rewrite the expression with logsumexp, log_softmax, log1p or softplus.", "none in the result; thought"),
+        Choice("Use bfloat16 or float32.", "memory and time"),
+        Choice("Scale the targets or inputs.", "the loss is in other units"),
+    )
 
     def decide(self, case: Case) -> Decision | None:
         if bad_data(case) is not None:

@@ -5,7 +5,11 @@ from flatline.causes.base import Cause, Decision, Evidence, Expected, Experiment
 from flatline.causes.case import CLASSIFICATION, Case, number
 from flatline.causes.contrast import contrastive
 from flatline.causes.judging import contrast, loss
+from flatline.causes.places import calls, candidates
 from flatline.changes import Change
+from flatline.fixes.patch import Patch
+from flatline.observe.events import ModelSeen
+from flatline.record.reader import Line
 
 # Keras keeps probabilities at most 1 - 1e-7 before their logarithm (its epsilon()), so its 0 is the float32 next to that.
 CLIPPED = 1e-6
@@ -86,6 +90,31 @@ class OneClassSoftmax(Cause):
             )
         ]
 
+    def patches(self, case: Case, found: Found) -> list[Patch]:
+        from flatline.fixes.rename_call import rename_call
+        from flatline.fixes.set_argument import set_argument
+
+        call = next((c for c in case.calls if c.classes == 1), None)
+        binary = {"CrossEntropyLoss": "BCEWithLogitsLoss", "cross_entropy": "binary_cross_entropy_with_logits"}
+        if call is not None and call.input is not None and call.target is not None:
+            if call.target.shape == call.input.shape and call.target.dtype.startswith(("float", "bfloat")):
+                # A probability for each output, as this loss wants it.
+                return candidates(
+                    "One output and a probability as target: the binary cross entropy.",
+                    rename_call(binary, refused={"ignore_index", "label_smoothing"}),
+                    calls(case, *binary),
+                )
+            if not call.target.dtype.startswith(("float", "bfloat")):
+                lines = [*_heads(case), *calls(case, "Linear")]
+                return candidates("The model has two outputs.", set_argument(_HEADS, "", "2", 1, add=False), lines)
+            return []
+        softmax = ("softmax", "log_softmax")
+        return candidates(
+            "The scores are compared along the dimension that has several of them.",
+            set_argument(softmax, "dim", "1", 1),
+            [found.line, *calls(case, *softmax)],
+        )
+
     def _found(self, case: Case, place: int | None, shape: str, value: float | None, kind: str = "") -> Decision:
         line = activation_line(case, kind, place) if kind else case.recording.line(place)
         others = [b for b in case.backwards if b.value not in (None, 0.0)]
@@ -117,3 +146,12 @@ def _always_zero(case: Case) -> bool:
     if single:
         return all(c.value == 0 for c in single if c.value is not None)
     return len(values) > 0 and bool((values == 0).all())
+
+
+_HEADS = ("Linear", "Conv1d", "Conv2d", "Conv3d", "LazyLinear")
+
+
+def _heads(case: Case) -> list[Line | None]:
+    """Where the layers that may be the last were made, the last first."""
+    places = [part[2] for model in case.recording.all(ModelSeen) for part in model.parts if part[1] in _HEADS]
+    return [case.recording.line(place) for place in reversed(places)]

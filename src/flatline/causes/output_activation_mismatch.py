@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+import ast
 import math
 
 from flatline.causes.activations import activation_line
 from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import REGRESSION, Case, number
 from flatline.causes.judging import at, clearly_lower, contrast, finite, loss, named
+from flatline.causes.places import calls, candidates
 from flatline.changes import Change
+from flatline.fixes.patch import Patch
 from flatline.observe.events import CriterionCall, TensorFacts
 from flatline.record.chance import is_squared_error
+from flatline.record.reader import Line
+from flatline.record.source import SourceFile
 
 # What an activation can give at most: its range is a fact of the function, not a measurement.
 _RANGE = {
@@ -115,6 +120,52 @@ class OutputActivationMismatch(Cause):
                 steps=case.recording.steps or None,
             )
         ]
+
+    def patches(self, case: Case, found: Found) -> list[Patch]:
+        from flatline.fixes.drop_call import drop_call
+        from flatline.fixes.rename_call import rename_call
+        from flatline.fixes.replace_expression import wrap_assigned
+        from flatline.fixes.set_argument import set_argument
+
+        names = {c.name for c in case.calls} | {c.name for c in case.recording.all(CriterionCall) if c.error}
+        single = {"softmax": "sigmoid"}
+        losses = {
+            "BCELoss": "BCEWithLogitsLoss",
+            "binary_cross_entropy": "binary_cross_entropy_with_logits",
+            "NLLLoss": "CrossEntropyLoss",
+            "nll_loss": "cross_entropy",
+        }
+        kinds = ("relu", "tanh", "softplus", "hardtanh", "sigmoid", "softmax")
+        classes = ("ReLU", "Tanh", "Softplus", "Hardtanh", "Sigmoid", "Softmax")
+        made: list[Patch] = []
+        if "binary_cross_entropy" in names:
+            text = "A single output becomes a probability by a sigmoid."
+            made += candidates(text, rename_call(single, keep=()), [found.line])
+        if names & {"binary_cross_entropy", "nll_loss"}:
+            text = "The loss takes the linear output that the model gives."
+            return made + candidates(text, rename_call(losses), calls(case, *losses))
+        if "poisson_nll_loss" in names:
+            text = "The output is the logarithm of the rate, which may be any number."
+            edit = set_argument(("PoissonNLLLoss", "poisson_nll_loss"), "log_input", "True", 0, add=False)
+            return candidates(text, edit, calls(case, "PoissonNLLLoss", "poisson_nll_loss"))
+        if any(a.kind == "log" for b in case.backwards[:3] for a in b.activations):
+            edit = wrap_assigned("torch.sigmoid(")
+            return candidates("What the logarithm is taken of is a probability.", edit, self._logs(case, found))
+        text = "The output stays linear: any number."
+        return candidates(text, drop_call(*kinds, *classes), [found.line])
+
+    @staticmethod
+    def _logs(case: Case, found: Found) -> list[Line | None]:
+        """Where a name is given its value that the blamed line takes the logarithm of; or the line itself."""
+        lines: list[Line | None] = []
+        for place in (found.line, case.criterion_line):
+            if place is None:
+                continue
+            source = SourceFile(case.recording, place.file)
+            for call in source.calls_of("log"):
+                for name in [ast.unparse(part) for part in ast.walk(call) if isinstance(part, ast.Name)]:
+                    lines += [source.line(s.lineno) for s in source.assignments(name) if isinstance(s, ast.Assign)]
+        return lines
 
     @staticmethod
     def _replacement(case: Case, decision: Found) -> list[Change]:

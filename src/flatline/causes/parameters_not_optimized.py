@@ -6,7 +6,9 @@ from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, L
 from flatline.causes.case import Case
 from flatline.causes.judging import clearly_lower, contrast, last
 from flatline.causes.learning_rate_zero import only_calls
+from flatline.causes.places import candidates, models, optimizers, receivers
 from flatline.changes import Change
+from flatline.fixes.patch import Patch
 from flatline.observe.events import Forward, LossScale, ParametersWritten
 from flatline.record.reader import Line
 from flatline.record.source import SourceFile
@@ -119,6 +121,50 @@ class ParametersNotOptimized(Cause):
             )
         ]
 
+    def patches(self, case: Case, found: Found) -> list[Patch]:
+        from flatline.fixes.change_operator import in_place
+        from flatline.fixes.insert_statement import insert_after
+        from flatline.fixes.move_statement import behind
+        from flatline.fixes.replace_expression import replace_expression
+        from flatline.fixes.set_argument import set_argument
+
+        line = found.line
+        if line is None:
+            return []
+        source = SourceFile(case.recording, line.file)
+        if not case.recording.optimizers:
+            bound = [
+                source.line(n.lineno) for n in source.nodes() if isinstance(n, ast.Assign) and ".grad" in ast.unparse(n)
+            ]
+            return candidates("Weights are changed in place.", in_place, [line, *bound])
+        if not case.stepped:
+            names = optimizers(source)
+            text = "The optimizer takes a step after each backward pass."
+            back = case.backward_line
+            return candidates(text, insert_after(f"{names[0]}.step()"), [back]) if len(names) == 1 else []
+        made: list[Patch] = []
+        listed = "nn.ModuleList()" if "nn." in "".join(case.recording.sources.values()) else "torch.nn.ModuleList()"
+        made += candidates("The list registers its layers with the model.", replace_expression("[]", listed), [line])
+        selected = _selected(source, line)
+        if selected is not None:
+            text = "The optimizer holds every weight that is to be trained."
+            name, model, listed_there = selected
+            every = f"p for p in {model}.parameters() if p.requires_grad"
+            every = f"[{every}]" if listed_there else every
+            made += candidates(text, set_argument((name,), "params", every, 0, add=False), [line])
+        for held in receivers(source, "parameters"):
+            if f"{held}.parameters()" not in line.source:
+                continue
+            for statement in source.assignments(held) + _parts_of(source, held):
+                if statement.lineno > line.line:
+                    text = "The optimizer is made when the model is complete."
+                    made += candidates(text, behind(statement.lineno), [line])
+            for model in _models(source, case):
+                text = "The optimizer holds the weights of the model that the loss is computed with."
+                old, new = f"{held}.parameters()", f"{model}.parameters()"
+                made += candidates(text, replace_expression(old, new), [line]) if model != held else []
+        return made
+
     def _by_hand(self, case: Case) -> Decision | None:
         """Weights that the program moves itself, and that do not move."""
         if not case.updates or not case.has("constant-loss"):
@@ -206,3 +252,36 @@ def _falls_further(control: Case, trial: Case) -> bool:
     start = control.first_value
     twice = start - last(trial) > 2 * max(start - last(control), 0.0)
     return clearly_lower(control, trial) or (twice and clearly_lower(control, trial, 1.0))
+
+
+def _parts_of(source: SourceFile, model: str) -> list[ast.stmt]:
+    """Statements that give the model another part: ``net.head = …``."""
+    return [
+        node
+        for node in source.nodes()
+        if isinstance(node, ast.Assign) and any(ast.unparse(t).startswith(f"{model}.") for t in node.targets)
+    ]
+
+
+def _models(source: SourceFile, case: Case) -> list[str]:
+    """What is called where the loss is computed, as source."""
+    main = case.main_call
+    line = case.call_line(main) if main is not None else None
+    return models(source, line.line) if line is not None and line.file == source.file else []
+
+
+def _selected(source: SourceFile, line: Line) -> tuple[str, str, bool] | None:
+    """Of an optimizer that is given a selection of a model's weights: its class, the model, and whether it is a list."""
+    for node in source.nodes():
+        if not (isinstance(node, ast.Call) and node.lineno <= line.line <= (node.end_lineno or node.lineno)):
+            continue
+        if node.args and isinstance(node.args[0], (ast.GeneratorExp, ast.ListComp)):
+            over = node.args[0].generators[0]
+            named = over.iter.func if isinstance(over.iter, ast.Call) else None
+            if over.ifs and isinstance(named, ast.Attribute) and named.attr in ("named_parameters", "parameters"):
+                return (
+                    ast.unparse(node.func).rsplit(".", 1)[-1],
+                    ast.unparse(named.value),
+                    isinstance(node.args[0], ast.ListComp),
+                )
+    return None

@@ -5,7 +5,18 @@ import math
 
 import numpy as np
 
-from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Judgement, Level, RuledOut, Untested
+from flatline.causes.base import (
+    Cause,
+    Choice,
+    Decision,
+    Evidence,
+    Experiment,
+    Found,
+    Judgement,
+    Level,
+    RuledOut,
+    Untested,
+)
 from flatline.causes.case import Case, number
 from flatline.causes.judging import contrast, last, noise
 from flatline.changes import Change
@@ -60,6 +71,13 @@ class PosteriorCollapse(Cause):
     name = "posterior-collapse"
     row = "Z13"
     title = "the code of the variational autoencoder carries nothing; its KL term has gone to 0"
+    choices = (
+        Choice("Warm up the weight of the KL term, or keep free bits.", "a schedule to choose"),
+        Choice("Weaken the decoder.", "worse reconstructions"),
+        Choice(
+            "Sum the reconstruction over pixels, as the KL is summed.", "losses no longer compare with earlier runs"
+        ),
+    )
 
     def decide(self, case: Case) -> Decision | None:
         codes = case.recording.all(Code)

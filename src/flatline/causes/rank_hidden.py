@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.base import Cause, Choice, Decision, Evidence, Found, Level, RuledOut
 from flatline.causes.case import Case, number
 from flatline.record.ranks import idle
 from flatline.record.reader import Recording
@@ -37,6 +37,10 @@ class RankHidden(Cause):
     name = "rank-hidden"
     row = "Z3e"
     title = "one process's loss is 0 or NaN, and the average over all hides it"
+    choices = (
+        Choice("Reduce what is printed over the ranks.", "one small reduction each time it is printed"),
+        Choice("Print of every rank, with its number.", "more lines to read"),
+    )
 
     def decide(self, case: Case) -> Decision | None:
         trained = [r for r in case.recording.ranks if r.optimised]

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.base import Cause, Choice, Decision, Evidence, Found, Level, RuledOut
 from flatline.causes.case import Case, number
 from flatline.observe.events import Forward, LearningRate
 from flatline.record.ranks import Parameter, Replicas, exchanges_weights, largest_exchange, replicas, wrapper
@@ -41,6 +41,15 @@ class RanksDiverged(Cause):
     name = "ranks-diverged"
     row = "Z3d"
     title = "the weights of the processes drift apart"
+    choices = (
+        Choice(
+            "Wrap the model in DistributedDataParallel, or start all ranks from one state.",
+            "one broadcast at the start",
+        ),
+        Choice(
+            "Make the ranks take their steps under the same condition.", "none, where a rank left a step out by itself"
+        ),
+    )
 
     def decide(self, case: Case) -> Decision | None:
         recording = case.recording

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.base import Cause, Choice, Decision, Evidence, Found, Level, RuledOut
 from flatline.causes.case import Case
 from flatline.observe.events import Forward, LoaderSeen
 from flatline.record.passes import Pass, passes
@@ -51,6 +51,13 @@ class RanksSameData(Cause):
     name = "ranks-same-data"
     row = "Z3c"
     title = "all processes train on the same data"
+    choices = (
+        Choice("Give the loader a DistributedSampler.", "one pass then takes as many steps as there are ranks fewer"),
+        Choice(
+            "Draw other rows in each rank by its seed.",
+            "passes over the data overlap; right for streams without an end",
+        ),
+    )
 
     def decide(self, case: Case) -> Decision | None:
         recording = case.recording

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from flatline.causes.base import Cause, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.base import Cause, Choice, Decision, Evidence, Found, Level, RuledOut
 from flatline.causes.case import Case, number
 from flatline.observe.events import LoaderSeen
 from flatline.record.reader import Line, Recording
@@ -45,6 +45,16 @@ class RanksUneven(Cause):
     name = "ranks-uneven"
     row = "Z3f"
     title = "the processes have different numbers of batches"
+    choices = (
+        Choice(
+            "Give every rank equally many batches (DistributedSampler, drop_last).",
+            "up to a batch of each rank is repeated or left out",
+        ),
+        Choice(
+            "Train under the join() context of DistributedDataParallel.",
+            "the ranks that are done go on taking part in reductions",
+        ),
+    )
 
     def decide(self, case: Case) -> Decision | None:
         recording = case.recording

@@ -7,7 +7,9 @@ import re
 from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut, Untested
 from flatline.causes.case import PRINTS_AS_ZERO, Case, number
 from flatline.causes.judging import contrast, last
+from flatline.causes.places import candidates
 from flatline.changes import Change
+from flatline.fixes.patch import Patch
 from flatline.record.matching import Match
 from flatline.record.printed import printed_losses
 from flatline.record.provenance import made_at
@@ -109,6 +111,48 @@ class ReportingBug(Cause):
             )
         ]
 
+    def patches(self, case: Case, found: Found) -> list[Patch]:
+        from flatline.fixes.change_operator import true_division, with_dividend, without_divisor
+        from flatline.fixes.insert_statement import insert_after
+        from flatline.fixes.more_digits import more_digits
+        from flatline.fixes.move_statement import before_loop
+        from flatline.fixes.rename_call import rename_call
+        from flatline.fixes.replace_expression import replace_expression
+
+        line = found.line
+        if line is None:
+            return []
+        source = SourceFile(case.recording, line.file)
+        whole = [n.lineno for n in source.nodes() if isinstance(n, ast.BinOp) and isinstance(n.op, ast.FloorDiv)]
+        made = candidates("The division keeps its fraction.", true_division, [line, *map(source.line, whole)])
+        if "int(" in line.source:
+            made += candidates("The number keeps its fraction.", rename_call({"int": "float"}), [line])
+        for node in source.nodes():
+            text = ast.unparse(node) if isinstance(node, ast.Call) else ""
+            if text.startswith("len(") and text.endswith(".dataset)") and "/" in line.source:
+                new = text.replace(".dataset)", ")")
+                said = "The sum over batches is divided by the number of batches."
+                made += candidates(said, replace_expression(text, new), [line])
+        kept = [n for n in source.nodes() if isinstance(n, ast.AugAssign) and ".item()" in ast.unparse(n.value)]
+        for name in dict.fromkeys(ast.unparse(n.target) for n in kept):
+            if "/" in line.source and name not in line.source:
+                made += candidates("The sum over the epoch is divided.", with_dividend(name), [line])
+        back = case.backward_line
+        loops = source.loops_around(back.line) if back is not None and back.file == line.file else []
+        over = loops[-1].iter if loops and isinstance(loops[-1], ast.For) else None
+        shown = case.recording.line(case.printed[0].printed.place) if case.printed else line
+        for name in _printed_names(source, shown) if loops else []:
+            begun = [s for s in source.assignments(name) if isinstance(s, ast.Assign) and _is_zero(s.value)]
+            inside = [s for s in begun if loops[-1].lineno < s.lineno <= (loops[-1].end_lineno or 0)]
+            made += candidates("The sum begins once an epoch.", before_loop, [source.line(s.lineno) for s in inside])
+            added = any(ast.unparse(n.target) == name for n in kept)
+            if begun and not added and isinstance(over, (ast.Name, ast.Attribute)):
+                mean = f"{name} += {_loss_name(case)}.item() / len({ast.unparse(over)})"
+                made += candidates("The losses are added up, to their mean.", insert_after(mean), [back])
+        if "/" in line.source:
+            made += candidates("The mean is not divided again.", without_divisor, [line])
+        return made + candidates("A small number is printed with its digits.", more_digits, [line])
+
     def _differs(self, case: Case, found: Match) -> Found:
         shown = [n.value for n in found.printed.numbers[:5]]
         evidence = [
@@ -205,3 +249,25 @@ class ReportingBug(Cause):
                     if wrong:
                         return made
         return line
+
+
+def _printed_names(source: SourceFile, line: Line | None) -> list[str]:
+    """The plain names that a line prints."""
+    if line is None or line.file != source.file:
+        return []
+    found: list[str] = []
+    for node in source.nodes():
+        if isinstance(node, ast.Call) and node.lineno <= line.line <= (node.end_lineno or node.lineno):
+            found += [n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)]
+    called = {ast.unparse(n.func) for n in source.nodes() if isinstance(n, ast.Call)}
+    return [name for name in dict.fromkeys(found) if name not in called]
+
+
+def _loss_name(case: Case) -> str:
+    """What backward is called on, as source."""
+    line = case.backward_line
+    return line.source.partition(".backward")[0].strip() if line is not None else "loss"
+
+
+def _is_zero(value: ast.expr) -> bool:
+    return isinstance(value, ast.Constant) and value.value == 0

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 
-from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
+from flatline.causes.base import Cause, Choice, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case, number
 from flatline.causes.judging import clearly_lower, contrast, ends
 from flatline.changes import Change
@@ -51,6 +51,11 @@ class SaturatedActivations(Cause):
     row = "S3"
     title = "hidden units are stuck at the rails of their activation"
     before_training = Level.POSSIBLE
+    choices = (
+        Choice("Scale the inputs.", "none, when done with the statistics of the training set"),
+        Choice("Smaller initial weights (Xavier).", "training anew"),
+        Choice("Use ReLU or normalise before the activation.", "another model"),
+    )
 
     def decide(self, case: Case) -> Decision | None:
         # An untrained output has no reason to be at its rails either, so at the very first step outputs count too.

@@ -7,7 +7,9 @@ from flatline.causes.activations import activation_line
 from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case, number
 from flatline.causes.judging import contrast, last, loss
+from flatline.causes.places import calls, candidates
 from flatline.changes import Change
+from flatline.fixes.patch import Patch
 
 # A row of float32 probabilities sums to 1 within a few units in the last place for each of its terms; 1e-4 is far
 # above that and far below what a row of logits would do by chance in every sample of a batch.
@@ -103,6 +105,13 @@ class SoftmaxBeforeCrossEntropy(Cause):
                 steps=case.recording.steps,
             )
         ]
+
+    def patches(self, case: Case, found: Found) -> list[Patch]:
+        from flatline.fixes.drop_call import drop_call
+
+        names = ("softmax", "Softmax", "sigmoid", "Sigmoid", "hardsigmoid", "Hardsigmoid")
+        lines = [found.line, *calls(case, *names)]
+        return candidates("What enters the cross entropy is left as it is: logits.", drop_call(*names), lines)
 
     def _by_hand(self, case: Case) -> Decision | None:
         """A log-softmax of a softmax in the graph of a loss written as a formula."""

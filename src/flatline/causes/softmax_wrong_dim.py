@@ -6,7 +6,9 @@ from flatline.causes.activations import activation_line
 from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import BINARY, REGRESSION, Case, number
 from flatline.causes.judging import at, clearly_lower, contrast, named
+from flatline.causes.places import candidates
 from flatline.changes import Change
+from flatline.fixes.patch import Patch
 from flatline.observe.events import Activation, ClassAxes, CriterionCall
 from flatline.record.reader import Line
 from flatline.record.source import SourceFile
@@ -92,6 +94,18 @@ class SoftmaxWrongDim(Cause):
                 steps=case.recording.steps,
             )
         ]
+
+    def patches(self, case: Case, found: Found) -> list[Patch]:
+        from flatline.fixes.set_argument import set_argument
+
+        names = ("softmax", "log_softmax", "Softmax", "LogSoftmax", "sum", "logsumexp")
+        made: list[Patch] = []
+        # The classes are last, or follow the samples, as in [N, C, H, W].
+        for dimension in ("-1", "1"):
+            for callees, position in ((names[:2], 1), (names[2:4], 0), (names[4:], 0)):
+                edit = set_argument(callees, "dim", dimension, position)
+                made += candidates(f"The scores add up to 1 along dimension {dimension}.", edit, [found.line])
+        return made
 
     def _mixed(self, case: Case) -> Found | None:
         """Samples that were seen to depend on each other before training, with a softmax over them on the way."""

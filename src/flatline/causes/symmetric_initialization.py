@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
+from flatline.causes.base import Cause, Choice, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case, number
 from flatline.causes.initialization import constant_weight_line
 from flatline.causes.judging import clearly_lower, contrast
@@ -42,6 +42,10 @@ class SymmetricInitialization(Cause):
     row = "F19"
     title = "the units of a layer start equal and stay copies of each other"
     before_training = Level.POSSIBLE
+    choices = (
+        Choice("Leave the layers at PyTorch's own initialisation.", "training anew"),
+        Choice("Draw the weights at random with a scale that fits (Xavier, Kaiming).", "training anew; a seed to set"),
+    )
 
     def decide(self, case: Case) -> Decision | None:
         records: dict[int, list[Alike]] = {}

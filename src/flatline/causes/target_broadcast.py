@@ -7,7 +7,9 @@ from typing import Any
 from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import BINARY, REGRESSION, Case, number
 from flatline.causes.judging import at, clearly_lower, contrast, formula
+from flatline.causes.places import candidates
 from flatline.changes import Change
+from flatline.fixes.patch import Patch
 from flatline.observe.events import Backward, CriterionCall
 from flatline.record.reader import Line
 from flatline.record.source import SourceFile
@@ -84,6 +86,16 @@ class TargetBroadcast(Cause):
             )
             for where in _places(case, decision)
         ]
+
+    def patches(self, case: Case, found: Found) -> list[Patch]:
+        from flatline.fixes.append_call import append_to_argument, append_to_operand
+
+        made: list[Patch] = []
+        for first, what in ((True, "prediction"), (False, "target")):
+            text = f"The {what} loses its dimension of size 1, so both have one shape."
+            for edit in (append_to_operand(first, ".squeeze(1)"), append_to_argument(int(not first), ".squeeze(1)")):
+                made += candidates(text, edit, [found.line])
+        return made
 
     @staticmethod
     def _by_hand(case: Case, backward: Backward) -> Found:

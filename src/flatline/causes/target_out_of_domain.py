@@ -3,7 +3,7 @@ from __future__ import annotations
 import ast
 import math
 
-from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
+from flatline.causes.base import Cause, Choice, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import BINARY, CLASSIFICATION, Case, number
 from flatline.causes.constant_targets import target_line
 from flatline.causes.judging import clearly_lower, contrast, finite, formula, loss
@@ -51,6 +51,10 @@ class TargetOutOfDomain(Cause):
     row = "F13"
     title = "the targets lie outside of what the loss is defined for"
     before_training = Level.LIKELY
+    choices = (
+        Choice("Scale or map the targets to the loss's domain.", "predictions are in other units"),
+        Choice("Use a loss for these targets.", "losses no longer compare with earlier runs"),
+    )
 
     def decide(self, case: Case) -> Decision | None:
         judged = ""

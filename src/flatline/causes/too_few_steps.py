@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 
-from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
+from flatline.causes.base import Cause, Choice, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case, number
 from flatline.causes.judging import clearly_lower, contrast, ends, last
 from flatline.changes import Change
@@ -42,6 +42,10 @@ class TooFewSteps(Cause):
     name = "too-few-steps"
     row = "S11"
     title = "too few or too small updates for anything to be learned"
+    choices = (
+        Choice("Train for more epochs, or with smaller batches.", "time in proportion"),
+        Choice("Raise the learning rate.", "none, while the loss does not rise; three to ten times is a usual try"),
+    )
 
     def decide(self, case: Case) -> Decision | None:
         steps = case.recording.steps

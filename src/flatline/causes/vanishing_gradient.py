@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
+from flatline.causes.base import Cause, Choice, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case, number
 from flatline.causes.initialization import parts_line, random_weight_line
 from flatline.causes.judging import clearly_lower, contrast, ends
@@ -62,6 +62,11 @@ class VanishingGradient(Cause):
     row = "V1"
     title = "the gradient fades on its way back through the layers"
     before_training = Level.POSSIBLE
+    choices = (
+        Choice("Use ReLU, or normalise between layers.", "another model"),
+        Choice("Add residual connections.", "another model; trains deeper"),
+        Choice("Scale the initial weights to the width (Xavier, Kaiming).", "training anew"),
+    )
 
     def decide(self, case: Case) -> Decision | None:
         signals = [s for s in case.recording.all(Signal) if all(math.isfinite(g) for g in s.gradients)]

@@ -7,7 +7,9 @@ import numpy as np
 from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case, number
 from flatline.causes.judging import clearly_lower, contrast, ends, loss
+from flatline.causes.places import candidates, models, receivers
 from flatline.changes import Change
+from flatline.fixes.patch import Patch
 from flatline.observe.events import Forward, ModeSlip, ParametersWritten
 from flatline.record.reader import Line
 from flatline.record.source import SourceFile
@@ -85,6 +87,33 @@ class WrongMode(Cause):
                 steps=case.recording.steps,
             )
         ]
+
+    def patches(self, case: Case, found: Found) -> list[Patch]:
+        from flatline.fixes.insert_statement import insert_before, insert_before_with
+        from flatline.fixes.set_argument import set_argument_throughout
+        from flatline.fixes.source import together
+
+        slip = next((s for s in case.recording.all(ModeSlip) if not _asked(case, s)), None)
+        if slip is not None:
+            text = "Dropout follows the mode of its model."
+            return candidates(
+                text, set_argument_throughout((slip.operation,), "training", "self.training"), [found.line]
+            )
+        back, line = case.backward_line, found.line
+        if back is None or line is None or back.file != line.file:
+            return []
+        source = SourceFile(case.recording, line.file)
+        made: list[Patch] = []
+        for name in receivers(source, "eval"):
+            text = "The model is put into training mode before each pass over the training data."
+            made += candidates(text, insert_before(f"{name}.train()", loop=True), [back])
+        for name in models(source, line.line) if not made else []:
+            edit = together(
+                (line.line, insert_before_with(f"{name}.eval()")),
+                (back.line, insert_before(f"{name}.train()", loop=True)),
+            )
+            made += candidates("The model is evaluated in evaluation mode, and trained in training mode.", edit, [line])
+        return made
 
     def _training(self, case: Case, forwards: list[Forward]) -> Found | None:
         """The model is trained in evaluation mode, for more than half of the run."""

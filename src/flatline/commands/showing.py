@@ -25,6 +25,7 @@ class Diagnosed:
 
 def diagnosed(store: Path) -> Diagnosed | None:
     """Diagnoses a store. A store that cannot be read, and a fault of ours, are told in one line."""
+    from flatline.experiments.fixed import kept as kept_fixes
     from flatline.experiments.proof import kept
     from flatline.record.reader import read
     from flatline.record.state import state_of
@@ -34,6 +35,11 @@ def diagnosed(store: Path) -> Diagnosed | None:
     try:
         recording = read(store)
         verdict = diagnose(recording, kept(store))
+        fixes = kept_fixes(store)
+        for fix in fixes.fixes if fixes is not None else []:
+            for cause in verdict.causes:
+                if cause.name == fix.cause:
+                    cause.fix.diff = fix.diff
         if verdict.run.ended is None and state_of(recording.run, recording.ended) == "killed":
             verdict.run.ended = "killed"
             given_up = any(failure.startswith("store:") for failure in verdict.probe_failures)

@@ -14,11 +14,11 @@ import numpy as np
 
 from flatline.causes.base import Experiment, Outcome
 from flatline.causes.case import Case, number
-from flatline.causes.judging import last
+from flatline.causes.judging import last, same_course
 from flatline.experiments.judging import judge, main_symptom, names, symptom_gone, usable
 from flatline.experiments.proof import ExperimentItem
 from flatline.experiments.runs import CONTROL, Run, Runs, Wanted, other_seed
-from flatline.experiments.statistics import SIGNIFICANT, effect_p_value, sign_p_value
+from flatline.experiments.statistics import SIGNIFICANT, effect_p_value, rank_p_value, sign_p_value
 
 # Facts about every step, not numbers that happen to be small: arithmetic makes them, and no draw unmakes them.
 _FACTS = {"reported-differs", "empty-epoch", "nothing-moves", "constant-loss"}
@@ -112,7 +112,7 @@ class Replication:
         for control, trials in pairs:
             judgement, _ = judge(self._experiment, original, control, trials, [])
             shown.append(reproduces(control))
-            held.append(shown[-1] and judgement.outcome is Outcome.CONFIRMED)
+            held.append(judgement.outcome is Outcome.CONFIRMED)
             still.append(trials[0].case is not None and main in names(trials[0].case))
         self._tell(shown, held, still, [(c.case, t[0].case) for c, t in pairs])
 
@@ -123,18 +123,31 @@ class Replication:
     def _tell(
         self, shown: list[bool], held: list[bool], still: list[bool], cases: list[tuple[Case | None, Case | None]]
     ) -> None:
-        item, own = self.item, (self._control.case, self._trials[0].case)
-        gone = own[0] is not None and own[1] is not None and symptom_gone(own[0], own[1])
+        item = self.item
         item.held, item.pairs, item.seeds = sum(held), len(held), 1 + len(held)
         item.control_runs = item.trial_runs = len(held)
         item.control_shown, item.trial_shown = sum(shown), sum(still)
-        item.p_value = effect_p_value(shown, still) if gone else sign_p_value(sum(held), len(held))
         losses = [(last(c), last(t)) for c, t in cases if c is not None and t is not None]
+        item.p_value = self._p_value(shown, held, still, losses)
         without, with_it = (_spread([pair[side] for pair in losses]) for side in (0, 1))
         item.over_seeds = (
             f"Under {len(held)} further seeds the untouched program shows it in {sum(shown)}, and the contrast holds in "
             f"{sum(held)}; last loss {without} without the change, {with_it} with it."
         )
+
+    def _p_value(
+        self, shown: list[bool], held: list[bool], still: list[bool], losses: list[tuple[float, float]]
+    ) -> float:
+        """From the test that fits the contrast; the pair under the program's own seed, which is not tested, says which."""
+        control, trial = self._control.case, self._trials[0].case
+        if control is not None and trial is not None:
+            if not same_course(control, trial):
+                before, after = last(control), last(trial)
+                lower = not math.isfinite(before) or after < before
+                return rank_p_value([c for c, _ in losses], [t for _, t in losses], lower)
+            if symptom_gone(control, trial):
+                return effect_p_value(shown, still)
+        return sign_p_value(sum(held), len(held))
 
 
 class Seeds:

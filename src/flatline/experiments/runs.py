@@ -48,15 +48,19 @@ class Silence:
 
 @dataclass
 class Wanted:
-    """A run that somebody needs: what it is to answer, what is changed, and after how many steps it may end."""
+    """A run that somebody needs: what it is to answer, what is changed, and after how many steps it may end.
+
+    ``files`` are texts in place of the program's own files, by full path.
+    """
 
     asks: str
     changes: list[Change] = field(default_factory=list)
     steps: int | None = None
+    files: dict[str, str] = field(default_factory=dict)
 
     @property
-    def key(self) -> tuple[str, int | None]:
-        return encode(self.changes), self.steps
+    def key(self) -> tuple[str, int | None, str]:
+        return encode(self.changes), self.steps, "\0".join(part for item in sorted(self.files.items()) for part in item)
 
 
 @dataclass
@@ -111,7 +115,7 @@ class Runs:
         self._budget = seconds
         self._most = most
         self._audience = audience
-        self._made: dict[tuple[str, int | None], Run] = {}
+        self._made: dict[tuple[str, int | None, str], Run] = {}
         self.refused = ""
 
     def __getitem__(self, wanted: Wanted) -> Run:
@@ -149,7 +153,9 @@ class Runs:
                 raise OutOfBudget(f"--budget {self._budget:.0f}s")
             limits = msgspec.structs.replace(limits, seconds=min(limits.seconds, left))
         requests = [
-            msgspec.structs.replace(self._template, changes=_seeded(w.changes), steps=w.steps, limits=limits)
+            msgspec.structs.replace(
+                self._template, changes=_seeded(w.changes), steps=w.steps, limits=limits, files=w.files
+            )
             for w in missing
         ]
         self._audience.begins([w.asks for w in missing])

@@ -60,7 +60,7 @@ class TrialRequest(msgspec.Struct, frozen=True):
     """Everything that a machine needs to run a trial.
 
     ``folder`` and the program must be there under the same path. ``isolation`` is ``overlay``, ``copy``, or empty for
-    the first of these that works.
+    the first of these that works. ``files`` are texts that the program finds in place of its own files, by full path.
     """
 
     program: Program
@@ -70,6 +70,7 @@ class TrialRequest(msgspec.Struct, frozen=True):
     steps: int | None = None
     limits: Limits = Limits()
     isolation: str = ""
+    files: dict[str, str] = {}
 
 
 class Status(str, enum.Enum):
@@ -134,6 +135,7 @@ def _run(request: TrialRequest, mode: str, stop: threading.Event) -> TrialResult
         "home": request.program.home(request.folder),
         "command": request.program.command,
         "megabytes": request.limits.written,
+        "files": request.files,
         "outcome": str(inside / "outcome.json"),
     }
     (scratch / "plan.json").write_text(json.dumps(plan), encoding="utf-8")

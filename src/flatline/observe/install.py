@@ -138,7 +138,8 @@ class Probes:
         optimizers = max(len(self._registry.live_optimizers), 1)
         # Programs with several optimizers take them in turn: a whole turn is sampled, or none of it.
         if session.step % optimizers == 0:
-            session.sampled = session.schedule.wants(session.step // optimizers, session.affordable)
+            wanted = session.schedule.wants(session.step // optimizers, session.affordable)
+            session.sampled = wanted and not session.crowded
             if session.sampled:
                 self._start_sampling()
             else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from array import array
@@ -82,6 +83,9 @@ class Session:
         self.active = True
         self.compiled = False
         self.checkpointing = False
+        # Whether several threads train at once: then gradients and weights are not read, which other threads may free.
+        self.crowded = False
+        self._trainer: int | None = None
         self.last_loss: float | None = None
         # For a trial: after that many steps, ``leave`` is called, outside of every hook.
         self.limit: int | None = None
@@ -101,6 +105,7 @@ class Session:
         self._thread.main = threading.current_thread() is threading.main_thread()
         self._sink = sink
         self._status = status
+        self._flushing = threading.Lock()
         self._events: list[Event] = []
         self._series: dict[tuple[str, str, int | None, str], Numbers] = {}
         self._last_flush = self.started
@@ -134,12 +139,21 @@ class Session:
         now = self._clock()
         if not self.active or (not force and now - self._last_flush < self._pause):
             return
+        if not self._flushing.acquire(timeout=1.0 if force else 0.0):
+            # Another thread is at it.
+            return
+        try:
+            self._flush(force, now)
+        finally:
+            self._flushing.release()
+
+    def _flush(self, force: bool, now: float) -> None:
         self._pause = min(self._pause * 1.5, FLUSH_SECONDS)
         self._last_flush = now
         for prepare in self.before_flush:
             prepare(force)
         events, self._events = self._events, []
-        events += [series.take(len(series.values)) for series in self._series.values() if series.values]
+        events += [series.take(len(series.sizes)) for series in list(self._series.values()) if series.sizes]
         events.append(Cost(self.spent, now - self.started))
         try:
             self._sink(events)
@@ -156,6 +170,15 @@ class Session:
             self._pause = max(self._pause, (self._clock() - now) / self.budget)
         if self._status is not None and not force:
             self._status(self)
+
+    def trains_here(self) -> None:
+        """Notes the thread that calls backward; of two that live at a time, neither is measured any further."""
+        own = threading.get_ident()
+        if own != self._trainer:
+            if self._trainer is not None and self._trainer in sys._current_frames():
+                self.crowded = True
+                self.sampled = False
+            self._trainer = own
 
     def affordable(self) -> bool:
         """Whether the probes have kept to their budget so far, by their own clock."""

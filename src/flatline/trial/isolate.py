@@ -49,13 +49,30 @@ def main(path: str) -> None:
 
 def _isolate(plan: dict[str, Any]) -> list[str]:
     if plan["mode"] == OVERLAY:
-        return namespaces.enter(plan["scratch"], [plan["folder"], plan["home"]], plan["megabytes"])
+        read_only = namespaces.enter(plan["scratch"], [plan["folder"], plan["home"]], plan["megabytes"])
+        _exchange(plan["files"])
+        return read_only
     view = os.path.join(plan["scratch"], "inside", "view")
     landlock.copy_folder(plan["folder"], view)
     plan["command"] = [_moved(part, plan["folder"], view) for part in plan["command"]]
+    files = {_moved(path, plan["folder"], view): text for path, text in plan["files"].items()}
     plan["folder"] = view
     landlock.restrict([os.path.join(plan["scratch"], "inside")])
+    # Not before: the copy holds links to folders of the user's.
+    _exchange(files, view + "/")
     return []
+
+
+def _exchange(files: dict[str, str], within: str = "/") -> None:
+    """Writes other texts over files of the program, where the user's own cannot be reached any more."""
+    for path, text in files.items():
+        if not path.startswith(within):
+            raise OSError(f"{path} lies outside the working folder, and only a copy of that can be changed")
+        if os.path.islink(path):
+            # In the copy of a folder, a link leads to the user's file.
+            os.remove(path)
+        with open(path, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
 
 
 def _moved(part: str, folder: str, view: str) -> str:

@@ -64,11 +64,13 @@ class BackwardProbe:
 
     def _wrapped(self, original: Callable[..., Any]) -> Callable[..., Any]:
         before, after, session, began = self._before, self._after, self._session, self._began
+        here = session.spared("backward", session.trains_here, None)
         look, inner, structure = self._structure.look, self._inner.look, self._structure
 
         def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
             if torch.compiler.is_compiling() or not session.active:
                 return original(tensors, *args, **kwargs)
+            here()
             before(tensors, sys._getframe().f_back)
             look(tensors)
             inner(tensors, structure.hooked)
@@ -103,7 +105,7 @@ class BackwardProbe:
                 self._odd += 1
                 if self._odd <= 2:
                     session.schedule.event(session.step)
-        if not (session.sampled or bad or not loss.requires_grad):
+        if session.crowded or not (session.sampled or bad or not loss.requires_grad):
             return
         found = graph.walk(loss.grad_fn, measure_activations=not session.checkpointing)
         expression = loss_expression(user_frame) if user_frame is not None else None

@@ -137,7 +137,7 @@ class OptimizerProbe:
             return
         self._steps[number] = self._steps.get(number, 0) + 1
         kept = self._kept.pop(number, None)
-        if kept:
+        if kept and not session.crowded:
             facts = [parameter_facts(self._registry, parameter, before) for parameter, before in kept]
             # A closure clears the gradients inside the step, so it is only after it that this can be said.
             stale = number in self._watched and number not in self._cleared

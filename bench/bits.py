@@ -1,0 +1,118 @@
+"""Runs programs plainly and watched, and compares every bit: output, losses, final weights, random states, status.
+
+Beside each program an observer of its own is loaded, the same in both runs, that writes at the end what the program
+computed: it is found on PYTHONPATH as ``sitecustomize``, so the program stays as it is.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+SECONDS = 600
+
+OBSERVER = """
+import atexit, hashlib, os, random, sys
+
+def digest():
+    torch = sys.modules.get("torch")
+    rows = [hashlib.sha256(repr(random.getstate()).encode()).hexdigest()]
+    if "numpy" in sys.modules:
+        rows.append(hashlib.sha256(repr(sys.modules["numpy"].random.get_state()).encode()).hexdigest())
+    if torch is not None and hasattr(torch, "get_rng_state"):
+        rows.append(hashlib.sha256(torch.get_rng_state().numpy().tobytes()).hexdigest())
+        for group in (group for held in optimizers for group in held.param_groups):
+            for weight in group["params"]:
+                if weight.device.type != "meta" and weight.layout == torch.strided:
+                    data = weight.detach().cpu().contiguous().view(torch.uint8) if weight.dim() else weight.detach().cpu()
+                    rows.append(hashlib.sha256(str(data.tolist()).encode()).hexdigest())
+    rows.append(losses.hexdigest())
+    with open(target, "w") as file:
+        file.write("\\n".join(rows))
+
+losses, optimizers = hashlib.sha256(), []
+# Not in the process that starts the program, and not in children of the program.
+if "BITS" in os.environ and sys.orig_argv[1:3] != ["-m", "flatline"]:
+    target = os.environ.pop("BITS")
+    import torch
+    backward, make = torch.Tensor.backward, torch.optim.Optimizer.__init__
+    def told(self, *args, **kwargs):
+        if self.numel() == 1:
+            losses.update(str(self.detach().double().reshape(()).cpu().numpy().tobytes()).encode())
+        return backward(self, *args, **kwargs)
+    def made(self, *args, **kwargs):
+        optimizers.append(self)
+        return make(self, *args, **kwargs)
+    torch.Tensor.backward, torch.optim.Optimizer.__init__ = told, made
+    atexit.register(digest)
+"""
+
+
+@dataclass
+class Pair:
+    """One program, and what differs between its plain and its watched run."""
+
+    program: str
+    differs: list[str]
+
+
+def programs(every: int = 1) -> list[Path]:
+    """Every n-th program of the bench and of the examples."""
+    found = [*sorted((ROOT / "bench" / "cases").glob("*/*.py")), *sorted((ROOT / "examples").glob("*.py"))]
+    for folder in ("frameworks", "framework_cases"):
+        found += sorted((ROOT / "bench" / folder).rglob("*.py"))
+    return [path for path in found if not path.name.startswith("_")][::every]
+
+
+def compare(paths: list[Path]) -> Iterator[Pair]:
+    """Runs each program twice."""
+    with tempfile.TemporaryDirectory() as base:
+        lib = Path(base) / "lib"
+        lib.mkdir()
+        (lib / "sitecustomize.py").write_text(OBSERVER)
+        for path in paths:
+            plain, watched = (_run(path, Path(base), how) for how in ("plain", "watched"))
+            differs = [name for name in plain if plain[name] != watched[name]]
+            yield Pair(str(path.relative_to(ROOT)), differs)
+
+
+def _run(path: Path, base: Path, how: str) -> dict[str, object]:
+    bits, folder = base / "bits", base / "work"
+    folder.mkdir(exist_ok=True)
+    bits.unlink(missing_ok=True)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0", "PYTHONPATH": str(base / "lib")}
+    environment["BITS"] = str(bits)
+    runs = ["-m", "flatline", "run", "--quiet", "--runs", str(base / "runs")] if how == "watched" else []
+    command = [sys.executable, *runs, str(path)]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, timeout=SECONDS)
+    return {
+        "status": done.returncode,
+        "stdout": _same_everywhere(done.stdout),
+        "stderr": _same_everywhere(done.stderr),
+        "losses, weights, random states": bits.read_text() if bits.exists() else "",
+    }
+
+
+def _same_everywhere(text: bytes) -> str:
+    """Without what differs between two plain runs: addresses, and times of a progress bar."""
+    found = re.sub(r"0x[0-9a-f]{6,}", "0x…", text.decode(errors="replace"))
+    return re.sub(r"\d+(\.\d+)? ?(s|ms|it/s|s/it)\b|\d\d:\d\d", "…", found)
+
+
+if __name__ == "__main__":
+    every = int(sys.argv[1]) if len(sys.argv) > 1 else 1
+    count = bad = 0
+    for pair in compare(programs(every)):
+        count += 1
+        bad += bool(pair.differs)
+        if pair.differs:
+            print(f"{pair.program}: {', '.join(pair.differs)}", flush=True)
+    print(f"{count} programs, {bad} computed something else when watched")
+    sys.exit(bool(bad))
