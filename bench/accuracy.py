@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import ast
 import hashlib
+import importlib.util
 import json
 import os
 import subprocess
@@ -27,6 +28,8 @@ from typing import Any
 
 CASES = Path(__file__).parent / "cases"
 EXAMPLES = Path(__file__).parent.parent / "examples"
+# A case that asks a hub for a model or a data set fails at once, and does not wait.
+NO_DOWNLOADS = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
 
 
 @dataclass
@@ -37,6 +40,12 @@ class Case:
     expected: list[str] = field(default_factory=list)
     args: list[str] = field(default_factory=list)
     thread: str = ""
+    needs: list[str] = field(default_factory=list)
+
+    @property
+    def missing(self) -> list[str]:
+        """The packages it needs that are not installed here."""
+        return [name for name in self.needs if importlib.util.find_spec(name) is None]
 
     @property
     def name(self) -> str:
@@ -65,7 +74,7 @@ def load(path: Path) -> Case:
     fields: dict[str, list[str]] = {}
     for row in doc.splitlines():
         key, _, value = row.partition(": ")
-        if key in ("causes", "line", "thread", "expected", "args"):
+        if key in ("causes", "line", "thread", "expected", "args", "needs"):
             fields.setdefault(key, []).append(value.strip())
     if "causes" not in fields:
         raise ValueError(f"{path}: the docstring names no causes")
@@ -88,10 +97,16 @@ def load(path: Path) -> Case:
         fields.get("expected", []),
         fields.get("args", [""])[0].split(),
         fields.get("thread", [""])[0],
+        [name.strip() for row in fields.get("needs", []) for name in row.split(",")],
     )
 
 
 def cases(filters: list[str] | None = None) -> list[Case]:
+    """The cases whose packages are installed."""
+    return [c for c in every_case(filters) if not c.missing]
+
+
+def every_case(filters: list[str] | None = None) -> list[Case]:
     paths = sorted([*CASES.glob("*/*.py"), *EXAMPLES.glob("textbook_*.py")])
     found = [load(p) for p in paths if p.stem.startswith(("faulty_", "healthy_", "textbook_"))]
     return [c for c in found if not filters or any(f in c.name for f in filters)]
@@ -101,7 +116,7 @@ def run(case: Case, timeout: float = 120) -> dict[str, Any]:
     """The verdict on a case, with ``status``, ``seconds`` and ``output`` added."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "verdict.json"
-        env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+        env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1", **NO_DOWNLOADS}
         began = time.perf_counter()
         process = subprocess.run(
             [
@@ -238,6 +253,7 @@ def main() -> int:
     parser.add_argument("--write", type=Path)
     options = parser.parse_args()
     chosen = cases(options.filters)
+    skipped = [f"  {c.name}: {', '.join(c.missing)}" for c in every_case(options.filters) if c.missing]
     began = time.perf_counter()
     with ThreadPoolExecutor(options.jobs) as pool:
         scores = [Score(c, v) for c, v in zip(chosen, pool.map(run, chosen))]
@@ -253,6 +269,7 @@ def main() -> int:
         confusion(scores),
         "misses:" if misses else "no misses",
         *(f"  {s.describe()}" for s in misses),
+        *(["skipped: not installed", *skipped] if skipped else []),
         f"{time.perf_counter() - began:.0f} s",
     ]
     text = "\n\n".join(parts[:4]) + "\n\n" + "\n".join(parts[4:])

@@ -135,7 +135,7 @@ def test_a_fault_at_every_point_that_is_patched(points: Points, tmp_path: Path) 
 @pytest.mark.parametrize("kind", faults.KINDS)
 @pytest.mark.parametrize(
     "name",
-    ["probes.criterion.CriterionProbe._observe", "probes.optimizer.OptimizerProbe._observe_after", "measure.facts",
+    ["probes.criterion.CriterionProbe._observe", "probes.optimizer.OptimizerProbe.observe_after", "measure.facts",
      "registry.Registry.parameter", "install.Probes._start_sampling", "session.Session.flush"],
 )  # fmt: skip
 def test_each_kind_of_fault(name: str, kind: str, tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_a_store_that_cannot_be_written_to(kind: str, tmp_path: Path) -> None:
 
 # Every other way in which Python or torch calls us, and what shows that a fault there is harmless.
 OTHER_WAYS = {
-    "register_optimizer_step_pre_hook": "test_each_kind_of_fault, _observe_after and the sweep of bench/faults.py",
+    "register_optimizer_step_pre_hook": "test_each_kind_of_fault, observe_after and the sweep of bench/faults.py",
     "register_optimizer_step_post_hook": "the same",
     "register_at_fork": "test_conditions: forks; Session.spared",
     "atexit.register": "test_a_fault_at_the_end; Session.spared and Session.guarded",

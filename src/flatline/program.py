@@ -18,6 +18,7 @@ from flatline import processes
 from flatline.observe import heartbeat
 from flatline.observe.budget import BUDGET
 from flatline.observe.events import RunEnded, RunStarted
+from flatline.observe.imports import AfterImport
 from flatline.observe.patching import Patches, hide_from_tracebacks, unseen
 from flatline.observe.probes.printed import PrintedProbe
 from flatline.observe.session import Session
@@ -28,53 +29,8 @@ if TYPE_CHECKING:
     from flatline.preflight import Preflight
 
 
-class _AfterTorch:
-    """An import hook that calls back once, when ``import torch`` has finished."""
-
-    def __init__(self, callback: Any) -> None:
-        self._callback = callback
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        if name != "torch" or self not in sys.meta_path:
-            return None
-        sys.meta_path.remove(self)
-        for finder in sys.meta_path:
-            find = getattr(finder, "find_spec", None)
-            spec = find(name, path, target) if find else None
-            if spec is not None:
-                break
-        else:
-            return None
-        if spec.loader is not None:
-            spec.loader = _Loader(spec.loader, self)
-        return spec
-
-    def finished(self, error: BaseException | None) -> None:
-        if error is None:
-            self._callback()
-        else:
-            # The program may try again, for example with another library path.
-            sys.meta_path.insert(0, self)
-
-
-class _Loader:
-    """The loader of torch, with word of its end. The module keeps its own loader."""
-
-    def __init__(self, loader: Any, hook: _AfterTorch) -> None:
-        self._loader = loader
-        self._hook = hook
-
-    def create_module(self, spec: Any) -> Any:
-        return self._loader.create_module(spec)
-
-    def exec_module(self, module: Any) -> None:
-        module.__spec__.loader = module.__loader__ = self._loader
-        try:
-            self._loader.exec_module(module)
-        except BaseException as error:
-            self._hook.finished(error)
-            raise
-        self._hook.finished(None)
+# The modules that hold ``Model.fit`` where Keras does not train with torch.
+KERAS_TRAINERS = ("keras.src.backend.jax.trainer", "keras.src.backend.tensorflow.trainer")
 
 
 class Recorder:
@@ -148,12 +104,15 @@ class Recorder:
         # os._exit skips everything that would write what is still held.
         self.patches.replace(os, "_exit", self._exiting)
         hide_from_tracebacks(self.patches)
+        self._imports = AfterImport(
+            {"torch": self.torch_imported, **dict.fromkeys(KERAS_TRAINERS, self._keras_imported)}
+        )
         # Registered before any function of the program's, so called after all of them.
         atexit.register(self.ended)
         if "torch" in sys.modules:
             self.torch_imported()
         else:
-            sys.meta_path.insert(0, _AfterTorch(self.torch_imported))
+            self._imports.start()
         self.session.budget.since(began)
 
     def _forked(self) -> None:
@@ -171,7 +130,20 @@ class Recorder:
 
         return unseen(_exit, original)
 
+    def _keras_imported(self) -> None:
+        def install() -> None:
+            from flatline.observe.probes.keras_fit import KerasFit
+
+            self._imports.stop()
+            KerasFit(self.session, self._started).install(self.patches)
+
+        self.session.guarded("install", install)()
+
     def torch_imported(self) -> None:
+        # Keras trains with torch, or without it; a program that says which is believed.
+        if os.environ.get("KERAS_BACKEND", "torch") == "torch":
+            self._imports.stop()
+
         def install() -> None:
             import torch
 

@@ -330,10 +330,12 @@ def count_epochs(recording: Recording) -> int:
     trained: dict[int, int] = {}
     for ended in recording.epochs:
         trained[ended.loader] = trained.get(ended.loader, 0) + 1
-    if trained:
-        return max(trained.values())
+    # A loader made anew for each pass (Keras) says nothing of their number; then what is printed may.
+    passes = max(trained.values(), default=0)
+    if passes > 1:
+        return passes
     found = (re.search(r"epoch\D{0,4}(\d+)", line.text, re.IGNORECASE) for line in recording.all(Printed))
-    return len({match[1] for match in found if match is not None})
+    return max(passes, len({match[1] for match in found if match is not None}))
 
 
 def _summary(

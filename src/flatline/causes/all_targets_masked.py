@@ -169,6 +169,7 @@ def mask_line(case: Case, call: CriterionCall) -> Line | None:
     if here is None or ignored is None:
         return None
     found: list[Line] = []
+    whole: list[Line] = []
     for file in case.recording.sources:
         source = SourceFile(case.recording, file)
         names = {str(ignored)}
@@ -190,8 +191,9 @@ def mask_line(case: Case, call: CriterionCall) -> Line | None:
             }
             if used & names and not _compares(node.value, names) and _fills(node):
                 found.append(source.line(node.lineno))
-    # Padding is left out on purpose; what masks the rest is looked for.
-    whole = [line for line in found if "pad" not in line.source.lower()]
+                # Padding is left out on purpose; what masks the rest is looked for.
+                if "pad" not in ast.unparse(node).lower():
+                    whole.append(found[-1])
     return (whole or found)[-1] if found else None
 
 

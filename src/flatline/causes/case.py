@@ -142,7 +142,8 @@ class Case:
         for update, ratio in zip(self.updates, self.update_ratios):
             sampled[update.step] = sampled.get(update.step, 0.0) + ratio
         if not sampled:
-            return math.inf if not self.recording.optimizers else 0.0
+            # Steps of which none could be measured, as Keras takes them on JAX, may have led anywhere.
+            return 0.0 if self.recording.optimizers and not self.stepped else math.inf
         steps = sorted(sampled)
         ends = [*steps[1:], max(self.recording.steps, steps[-1] + 1)]
         return sum(sampled[step] * (end - step) for step, end in zip(steps, ends))

@@ -159,13 +159,16 @@ def endings(steps: list[Aligned], shift: int) -> Endings | None:
     counted: Counter[int] = Counter()
     rows = filled = 0
     for step in steps:
-        length = step.targets.shape[1]
+        beside = step.tokens[:, shift : shift + step.targets.shape[1]]
+        width = beside.shape[1]
         # What a masked place would have asked for stands in the input, or in the target itself when that is a token.
         asked = step.targets.copy()
-        beside = step.tokens[:, shift : shift + length]
-        unknown = asked[:, : beside.shape[1]] < 0
-        asked[:, : beside.shape[1]][unknown] = beside[unknown]
-        for target, valid in zip(asked, step.valid):
+        unknown = asked[:, :width] < 0
+        asked[:, :width][unknown] = beside[unknown]
+        # Nothing follows the last token: what is asked for there is masked in every row (transformers).
+        length = asked.shape[1] if (asked[:, width:] >= 0).any() else width
+        asked = asked[:, :length]
+        for target, valid in zip(asked, step.valid[:, :length]):
             places = np.nonzero(valid)[0]
             if not len(places):
                 continue
@@ -204,4 +207,11 @@ def mask_line(case: Case, token: int) -> Line | None:
                             return source.line(node.lineno)
             if "masked_fill" in ast.unparse(node.value) and _FILL.search(ast.unparse(node.value)):
                 return source.line(node.lineno)
+    # A collator of a library's masks it: what can be changed is the token.
+    for file in recording.sources:
+        source = SourceFile(recording, file)
+        for node in source.nodes():
+            if isinstance(node, ast.Assign) and re.search(r"(?i)eos|end", ast.unparse(node.value)):
+                if any(re.search(r"(?i)pad", ast.unparse(target)) for target in node.targets):
+                    return source.line(node.lineno)
     return case.criterion_line

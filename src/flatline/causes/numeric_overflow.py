@@ -81,7 +81,13 @@ class NumericOverflow(Cause):
     def decide(self, case: Case) -> Decision | None:
         if bad_data(case) is not None:
             return RuledOut("the numbers were NaN or infinite before any computation: the data hold them")
-        found = self._epsilon(case) or self._forward(case) or self._gradient(case) or self._underflow(case)
+        found = (
+            self._epsilon(case)
+            or self._moments(case)
+            or self._forward(case)
+            or self._gradient(case)
+            or self._underflow(case)
+        )
         found = found or self._half_data(case) or self._lost_updates(case)
         if found is not None:
             return found
@@ -149,6 +155,48 @@ class NumericOverflow(Cause):
             "Keep the weights in float32 and use autocast (bfloat16, or float16 with GradScaler); or at least give "
             "the optimizer eps=1e-4.",
         )
+
+    @staticmethod
+    def _moments(case: Case) -> Found | None:
+        """A step of Adam beyond what Adam can do: squares of gradients became 0 in float16, and eps did too.
+
+        No element moves by more than the rate times (1 - beta1) / sqrt(1 - beta2), or the rate where that is less
+        (Kingma and Ba 2015, section 2.1).
+        """
+        for update in case.updates:
+            optimizer = case.recording.optimizers.get(update.optimizer)
+            if optimizer is None or "adam" not in optimizer.name.lower():
+                continue
+            eps, betas = optimizer.options.get("eps"), optimizer.options.get("betas")
+            known = [r for r in case.recording.all(LearningRate) if r.step <= update.step]
+            if not isinstance(eps, float) or eps >= SMALLEST_HALF or not betas or not known:
+                continue
+            most = max(known[-1].rates) * max(1.0, (1 - betas[0]) / math.sqrt(max(1 - betas[1], 1e-12)))
+            for facts in update.parameters:
+                seen = case.recording.parameters.get(facts.parameter)
+                if seen is None or seen.dtype != "float16" or facts.non_finite_gradient:
+                    continue
+                bound = most * math.sqrt(math.prod(seen.shape))
+                # Twice: for the weight decay, and for rounding to 16 bits.
+                if math.isfinite(facts.update) and facts.update > 2 * bound > 0:
+                    return Found(
+                        Level.LIKELY,
+                        0.97,
+                        half_line(case, of_model=True) or case.optimizer_line,
+                        [
+                            Evidence("type of the weights", "float16", "float32"),
+                            Evidence(
+                                f"length of the update of {case.recording.parameter_name(facts.parameter)}, step "
+                                f"{update.step}",
+                                number(facts.update),
+                                f"at most {number(bound)}, the limit of {optimizer.name} at this rate",
+                            ),
+                            Evidence("the optimizer's eps, in float16", f"{eps:g} is rounded to 0", "at least 6e-8"),
+                        ],
+                        "Keep the weights in float32 and use autocast (bfloat16, or float16 with GradScaler); or at "
+                        "least give the optimizer eps=1e-4.",
+                    )
+        return None
 
     def _forward(self, case: Case) -> Found | None:
         first = next(iter(case.recording.all(NonFinite)), None)

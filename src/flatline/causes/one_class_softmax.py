@@ -11,6 +11,9 @@ from flatline.fixes.patch import Patch
 from flatline.observe.events import ModelSeen
 from flatline.record.reader import Line
 
+# Keras keeps probabilities at most 1 - 1e-7 before their logarithm (its epsilon()), so its 0 is the float32 next to that.
+CLIPPED = 1e-6
+
 
 class OneClassSoftmax(Cause):
     """A softmax over a single class is 1 whatever the logit, so its cross entropy is 0 and its gradient is 0.
@@ -57,7 +60,7 @@ class OneClassSoftmax(Cause):
                 size = _size(activation.shape, activation.dimension)
                 if activation.kind in ("softmax", "log_softmax") and size == 1 and activation.depth <= 2:
                     text = f"{activation.kind} over dimension {activation.dimension} of shape {tuple(activation.shape)}"
-                    if backward.value == 0:
+                    if backward.value is not None and abs(backward.value) <= CLIPPED:
                         return self._found(case, backward.place, text, backward.value, activation.kind)
         if calls:
             return RuledOut(f"the cross entropy sees {calls[0].classes} classes")

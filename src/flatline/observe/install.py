@@ -24,6 +24,8 @@ from flatline.observe.probes.cuts import CutsProbe
 from flatline.observe.probes.exchange import ExchangeProbe
 from flatline.observe.probes.first_update import FirstUpdateProbe
 from flatline.observe.probes.forward import ForwardProbe
+from flatline.observe.probes.framework_optimizers import FrameworkOptimizers
+from flatline.observe.probes.keras_losses import KerasLosses
 from flatline.observe.probes.optimizer import OptimizerProbe
 from flatline.observe.probes.precision import PrecisionProbe
 from flatline.observe.probes.samples import Samples
@@ -46,6 +48,10 @@ class Probes:
         self._criterion = CriterionProbe(session, self._registry, samples)
         self._built = BuiltProbe(session, self._registry)
         self._optimizer = OptimizerProbe(session, self._registry, self._after_step)
+        self._frameworks = FrameworkOptimizers(
+            session, self._registry, self._optimizer, KerasLosses(session, self._criterion)
+        )
+        self._built.before_built = self._frameworks.look
         self._backward = BackwardProbe(
             session,
             self._registry,
@@ -81,6 +87,7 @@ class Probes:
             self._built,
             self._backward,
             self._optimizer,
+            self._frameworks,
             self._batches,
             self._scaler,
             self._exchange,
@@ -104,12 +111,14 @@ class Probes:
         for remove in (lambda: self._built.training_began([]), *stops, self._patches.remove):
             self._session.spared("uninstall", remove, None)()
 
-    def announce(self, item: torch.nn.Module | torch.optim.Optimizer | None) -> None:
+    def announce(self, item: Any) -> None:
         """Makes a model or optimizer known that was made before the probes were installed."""
         if isinstance(item, torch.optim.Optimizer):
             self._optimizer.announce(item, None)
-        elif item is not None:
+        elif isinstance(item, torch.nn.Module):
             self._registry.model(item)
+        elif item is not None:
+            self._frameworks.announce(item)
 
     def drawn(self, rows: int) -> None:
         """Says how many samples a batch has, where no loader of torch's gave it."""

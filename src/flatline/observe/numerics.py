@@ -56,7 +56,7 @@ def first_non_finite(tick: int, step: int, place: int | None, loss: torch.Tensor
             continue
         if bool((under == 0).any()) or (node.name().startswith("Log") and bool((under < 0).any())):
             return _record(tick, step, place, node, attribute, under, parameters, largest)
-    return _record(tick, step, place, root, "", loss.detach(), parameters, largest)
+    return _record(tick, step, place, _unscaled(root), "", loss.detach(), parameters, largest)
 
 
 def singular_points(tick: int, step: int, order: list[tuple[Any, str]]) -> list[Singular]:
@@ -161,6 +161,20 @@ def _masking(node: Any, attribute: str, value: torch.Tensor) -> bool:
     if "mask" in attribute:
         return True
     return "LogSoftmax" in node.name() and not bool((torch.isnan(value) | (value == float("inf"))).any())
+
+
+def _unscaled(node: Any) -> Any:
+    """What is behind a loss that was only cast, or divided by a number of batches: there it went wrong."""
+    for _ in range(8):
+        following = [f for f, _ in node.next_functions if f is not None]
+        other = _value(node, "_saved_other")
+        constant = node.name() in ("DivBackward0", "MulBackward0") and (
+            other is None or bool((torch.isfinite(other) & (other != 0)).all())
+        )
+        if len(following) != 1 or not (constant or node.name() in measure.VIEWS):
+            return node
+        node = following[0]
+    return node
 
 
 def _is_view_of_leaf(node: Any) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections import deque
 from collections.abc import Iterable
+from typing import Any, Generic, TypeVar
 
 import torch
 
@@ -13,6 +14,7 @@ from flatline.observe.session import Session
 from flatline.observe.sharding import Gathered, is_sharded
 
 MOST_HELD = 4
+T = TypeVar("T")
 
 
 class Numbered:
@@ -37,6 +39,28 @@ class Numbered:
         return number, True
 
 
+class Attached(Generic[T]):
+    """A value for each live object, by identity: a module of the program's may be hashed by what it holds, or not at all
+    while it is being built (torchmetrics)."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[weakref.ref[object], T]] = {}
+
+    def __setitem__(self, item: object, value: T) -> None:
+        key = id(item)
+        self._known[key] = (weakref.ref(item, lambda gone: self._forget(key, gone)), value)
+
+    def get(self, item: object) -> T | None:
+        found = self._known.get(id(item))
+        return found[1] if found is not None and found[0]() is item else None
+
+    def _forget(self, key: int, gone: weakref.ref[object]) -> None:
+        # The address may have been taken by another object meanwhile.
+        found = self._known.get(key)
+        if found is not None and found[0] is gone:
+            del self._known[key]
+
+
 class Registry:
     """What the probes of one session know of the program's objects."""
 
@@ -46,9 +70,10 @@ class Registry:
         self.models = Numbered()
         self.optimizers = Numbered()
         self.loaders = Numbered()
-        self.built: weakref.WeakKeyDictionary[object, int | None] = weakref.WeakKeyDictionary()
-        self.loaded: weakref.WeakKeyDictionary[object, int | None] = weakref.WeakKeyDictionary()
-        self.live_optimizers: weakref.WeakSet[torch.optim.Optimizer] = weakref.WeakSet()
+        self.built: Attached[int | None] = Attached()
+        self.loaded: Attached[int | None] = Attached()
+        # Torch's, and what stands for those of a framework.
+        self.live_optimizers: weakref.WeakSet[Any] = weakref.WeakSet()
         # What passed through top-level modules since the last backward, on sampled steps only. Few, because a tensor
         # held here holds its graph: a program may go through its data without ever calling backward.
         self.inputs: deque[torch.Tensor] = deque(maxlen=MOST_HELD)

@@ -48,12 +48,18 @@ def aligned(recording: Recording) -> list[Aligned]:
     main = main_call(recording)
     ignored = main.options.get("ignore_index", -100) if main is not None else -100
     masks = {m.step: m for m in recording.all(e.LossMask)}
+    sizes = {c.tick: c.target.elements for c in recording.calls if c.target is not None}
     result: list[Aligned] = []
     for rows in recording.rows:
         y = rows.target
         if y is None or y.dtype.kind != "i" or not rows.gradient:
             continue
+        whole = sizes.get(rows.tick, y.size)
         for index, x in enumerate(rows.inputs[:4]):
+            if whole > y.size and y.ndim == 1 and len(x) and not whole % len(x):
+                # Of flattened targets the first are kept: those of the first sequences.
+                x = x[: y.size // (whole // len(x))]
+                y = y[: len(x) * (whole // len(rows.inputs[index]))]
             if x.dtype.kind != "i" or x.ndim != 2 or x.shape[1] < FEWEST_LENGTH or y.size % len(x) or y.size == len(x):
                 continue
             targets = y.reshape(len(x), -1)

@@ -25,6 +25,10 @@ VISIBLE = 5e-5
 # by accident in one program of fourteen (measured), a single "0.351" in none of 300.
 LEAST_PRECISION = 300.0
 
+REPAIRED = (
+    "the mean in which each NaN or infinite loss is replaced by the mean before it: 0 where all are "
+    "(logging_nan_inf_filter, which the Trainer of transformers has on)"
+)
 _FLOOR = "the mean rounded down to a whole number"
 
 
@@ -170,6 +174,8 @@ def _wrong_factor(
 ) -> Match | None:
     """A constant that turns the true quantity into the printed one: 0, 1/batches, 1/samples, a lost part …"""
     usable = [w for w in windows if len(w.since) and np.all(np.isfinite(w.since))]
+    if len(usable) < sum(len(w.since) > 0 for w in windows) and _explains(windows, _repaired):
+        return Match(printed, False, REPAIRED, curve, true, 0.0, "non-finite")
     if not usable:
         if all(w.number.value == 0 for w in windows) and any(np.any(~np.isfinite(w.since)) for w in windows):
             return Match(printed, False, "0 in place of a non-finite loss", curve, true, 0.0, "non-finite")
@@ -199,6 +205,14 @@ def _wrong_factor(
             ratios = [w.number.value / np.mean(w.since) for w in usable if np.mean(w.since) != 0]
             return Match(printed, False, name, curve, true, float(np.median(ratios)) if ratios else None, name)
     return None
+
+
+def _repaired(window: _Window) -> float:
+    """``Trainer._inner_training_loop`` of transformers: a NaN or infinite loss adds the mean of those before it."""
+    total = 0.0
+    for count, value in enumerate(window.since):
+        total += float(value) if math.isfinite(value) else total / (1 + count)
+    return total / len(window.since)
 
 
 def _mistakes(recording: Recording) -> Iterator[tuple[str, Compute]]:

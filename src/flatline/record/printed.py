@@ -18,6 +18,8 @@ _LABELLED = re.compile(
     rf"[\s:=\]\)\"'|]{{1,6}}(?:is\s+|of\s+)?(?:tensor\()?(?P<number>{_NUMBER})",
     re.IGNORECASE,
 )
+# The sequences that colour a terminal's text.
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _ANY_NUMBER = re.compile(_NUMBER, re.IGNORECASE)
 # Whole words: the critic's `value_loss` and the `latest loss` are training losses.
 _EVALUATION = re.compile(
@@ -53,8 +55,12 @@ class PrintedLoss:
 def printed_losses(recording: Recording) -> list[PrintedLoss]:
     """The printed losses, a series for each line and label, in the order of first appearance."""
     series: dict[tuple[int | None, str], PrintedLoss] = {}
+    heads: dict[str, list[str]] = {}
     for line in recording.all(Printed):
-        for label, text in _numbers(recording, line):
+        cells = _COLOUR.sub("", line.text).split()
+        if not any(c.isdigit() for c in "".join(cells)) and sum(map(str.isidentifier, cells)) > 1:
+            heads[line.stream] = cells
+        for label, text in _numbers(recording, line) or _row(heads.get(line.stream, []), cells):
             key = (line.place, label)
             if key not in series:
                 series[key] = PrintedLoss(line.place, label, [])
@@ -80,7 +86,7 @@ def resolution(text: str) -> float:
 def _numbers(recording: Recording, line: Printed) -> list[tuple[str, str]]:
     found = [
         (re.sub(r"\s+", " ", match["label"].split("|")[-1]).strip().lower(), match["number"])
-        for match in _LABELLED.finditer(line.text)
+        for match in _LABELLED.finditer(_COLOUR.sub("", line.text))
         if not re.search(r"no loss|lossless|gloss", match["label"], re.IGNORECASE)
     ]
     if found:
@@ -91,6 +97,20 @@ def _numbers(recording: Recording, line: Printed) -> list[tuple[str, str]]:
     if names and len(names) == len(numbers):
         return [(name, number) for name, number in zip(names, numbers) if "loss" in name.lower()]
     return []
+
+
+def _row(head: list[str], cells: list[str]) -> list[tuple[str, str]]:
+    """The losses in a row of a table whose head names the columns, as skorch and fastai print them.
+
+    >>> _row(["epoch", "train_loss", "dur"], ["1", "0.693", "0.01"])
+    [('train_loss', '0.693')]
+    """
+    # The last columns may be empty; before them each cell is a number, which the words of a sentence are not.
+    columns = [(name.lower(), cell) for name, cell in zip(head, cells)]
+    losses = [index for index, (name, _) in enumerate(columns) if "loss" in name]
+    if not losses or not all(_ANY_NUMBER.fullmatch(cell) for _, cell in columns[: losses[-1] + 1]):
+        return []
+    return [columns[index] for index in losses]
 
 
 def _last_words(label: str) -> str:

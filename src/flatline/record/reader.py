@@ -230,9 +230,16 @@ class Recording:
         """Rows of inputs with their targets, joined by the step in which they were used."""
         result: list[Rows] = []
         inputs: list[NDArray[Any]] = []
+        before = False
         for sample in self.all(e.Sample):
             array = np.frombuffer(sample.data, np.dtype(sample.dtype)).reshape(sample.shape)
             if sample.role == "input":
+                # A model that computes its loss itself (transformers) is done after its criterion, and never before it.
+                last = result[-1] if result and not before else None
+                if last is not None and last.target is not None and not inputs and last.step == sample.step:
+                    if last.gradient == sample.gradient:
+                        last.inputs.append(array)
+                        continue
                 if result and result[-1].target is not None and sample.name == "input 0":
                     inputs = []
                 inputs.append(array)
@@ -241,6 +248,7 @@ class Recording:
                 continue
             if not result or result[-1].tick != sample.tick:
                 result.append(Rows(sample.tick, sample.step, sample.gradient, inputs, None, None))
+                before = before or bool(inputs)
                 inputs = []
             if sample.role == "output":
                 result[-1].output = array

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flatline.observe.events import Update
+from flatline.observe.events import StepCount, Update
 from flatline.record.reader import Recording
 from flatline.symptoms.base import Symptom
 
@@ -12,7 +12,8 @@ NAME = "nothing-moves"
 def detect(recording: Recording) -> list[Symptom]:
     backwards = sum(len(c) for c in recording.optimised)
     updates = recording.all(Update)
-    if backwards >= 3 and recording.optimizers and not updates:
+    stepped = any(count.steps for count in recording.all(StepCount))
+    if backwards >= 3 and recording.optimizers and not updates and not stepped:
         text = f"backward ran {backwards} times and no optimizer took a step"
         return [Symptom(NAME, 0, 0.0, text, curve=recording.optimised[0])]
     # A warm-up starts from a learning rate of 0: its first step moves nothing and is no fault.

@@ -17,5 +17,9 @@ def detect(recording: Recording) -> list[Symptom]:
             number = printed.numbers[-1]
             true = next((t for t in reversed(found.true) if t == t), float("nan"))
             text = f"the program prints {number.text!r}; the loss it computed there is {true:.4g}"
+            if found.factor == "non-finite":
+                text = (
+                    f"the program prints {number.text!r} where the loss is NaN or infinite: it shows {found.quantity}"
+                )
             return [Symptom(NAME, printed.numbers[0].step, number.value, text)]
     return []

@@ -22,10 +22,11 @@ from flatline.observe.session import Session
 
 
 class _Epoch:
-    __slots__ = ("batches", "ended", "loader", "samples")
+    __slots__ = ("batches", "ended", "length", "loader", "samples")
 
-    def __init__(self, loader: int) -> None:
+    def __init__(self, loader: int, length: int) -> None:
         self.loader = loader
+        self.length = length
         self.batches = 0
         self.samples = 0
         self.ended = False
@@ -41,6 +42,10 @@ class BatchesProbe:
         self.captured: Captured | None = None
         self._epochs: weakref.WeakKeyDictionary[Any, _Epoch] = weakref.WeakKeyDictionary()
         self._places: weakref.WeakKeyDictionary[Any, int | None] = weakref.WeakKeyDictionary()
+        # The pass over each loader that began last, and how many batches a pass has.
+        self._last: dict[int, _Epoch] = {}
+        self._lengths: dict[int, int] = {}
+        session.before_flush.append(session.spared("batches", self._before_flush, None))
         self._created = session.guarded("batches", self._observe_created)
         self._started = session.guarded("batches", self._observe_started)
         self._drawn = session.guarded("batches", self._observe_drawn)
@@ -90,8 +95,11 @@ class BatchesProbe:
             iterable = isinstance(loader.dataset, data.IterableDataset)
             length = samples = -1
             if not iterable:
-                samples = len(loader.dataset)
-                length = len(loader) if loader.batch_sampler is None or loader.batch_size is not None else -1
+                samples = _length(loader.dataset)
+                # With batches of the program's own, only where their number is known at all.
+                if loader.batch_sampler is None or loader.batch_size is not None or samples < 0:
+                    length = _length(loader)
+            self._lengths[number] = length
             self._session.emit(
                 LoaderSeen(
                     number,
@@ -115,7 +123,8 @@ class BatchesProbe:
         previous = self._epochs.get(iterator)
         if previous is not None and not previous.ended:
             self._observe_ended(iterator, exhausted=False)
-        self._epochs[iterator] = _Epoch(number)
+        self._completed(number)
+        self._epochs[iterator] = self._last[number] = _Epoch(number, self._lengths.get(number, -1))
         session.emit(
             EpochStarted(session.now(), session.step, number, session.locator.here(frame), _seed_epoch(loader))
         )
@@ -135,13 +144,35 @@ class BatchesProbe:
             if self.captured is not None and len(shape):
                 self.captured.batch_rows.add(int(shape[0]))
 
+    def _before_flush(self, force: bool) -> None:
+        if force:
+            self._completed(None)
+
+    def _completed(self, loader: int | None) -> None:
+        """Ends passes that gave all their batches without being asked for one more, as Lightning's loops end."""
+        for epoch in list(self._last.values()):
+            if loader in (None, epoch.loader) and 0 < epoch.length <= epoch.batches:
+                self._end(epoch, True)
+
     def _observe_ended(self, iterator: Any, exhausted: bool = True) -> None:
         epoch = self._epochs.get(iterator)
-        if epoch is not None and not epoch.ended:
+        if epoch is not None:
+            self._end(epoch, exhausted)
+
+    def _end(self, epoch: _Epoch, exhausted: bool) -> None:
+        if not epoch.ended:
             epoch.ended = True
             session = self._session
             self._fingerprints.ended(epoch.loader)
             session.emit(EpochEnded(session.now(), session.step, epoch.loader, epoch.batches, epoch.samples, exhausted))
+
+
+def _length(sized: Any) -> int:
+    """How long; -1 where that is not known: a data set may have no length, or one that fails (Keras)."""
+    try:
+        return len(sized)
+    except (TypeError, NotImplementedError):
+        return -1
 
 
 def _division(sampler: Any) -> tuple[int, bool]:

@@ -45,6 +45,8 @@ class BuiltProbe:
         self._writes = Patches()
         self._count = 0
         self._candidates: dict[int, tuple[str, int, int]] = {}
+        # A module is built: what depends on the libraries that the program has imported by now can be looked for.
+        self.before_built: Callable[[], None] = lambda: None
 
     def install(self, patches: Patches) -> None:
         built, loaded, written = self._built, self._loaded, self._written
@@ -86,6 +88,7 @@ class BuiltProbe:
         self._candidates.clear()
 
     def _observe_built(self, module: torch.nn.Module, frame: FrameType) -> None:
+        self.before_built()
         found = builder_frame(self._session.locator, module, frame)
         self._registry.built[module] = self._session.locator.number(found) if found is not None else None
 

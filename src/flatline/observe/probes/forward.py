@@ -28,6 +28,7 @@ from flatline.observe.session import Session
 MOST_TENSORS = 8
 # Evaluation seldom falls on a sampled step, so it is watched by itself: a few times for each line that begins one.
 MOST_EVALUATIONS = 4
+_NO_INPUTS = ("label", "target", "mask", "position", "token_type", "num_items", "past_key")
 _DROPOUTS = ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout")
 
 
@@ -157,7 +158,7 @@ class ForwardProbe:
         number = registry.model(module)
         if self.captured is not None:
             self.captured.model_called(number, module, args, kwargs, output)
-        inputs = _tensors(args)
+        inputs = _tensors(args) or _tensors(_named_inputs(kwargs))
         outputs = _tensors(output)
         registered = set(map(id, module.modules()))
         called: list[int] = []
@@ -191,6 +192,11 @@ class ForwardProbe:
         # Only of outputs that are one vector a sample is more asked than the criterion's input tells.
         if gradient and outputs and outputs[0].dim() == 2:
             self._samples.keep(tick, "prediction", "model output", outputs[0], gradient)
+
+
+def _named_inputs(kwargs: dict[str, Any]) -> list[Any]:
+    """What a model is given by name, as transformers does, without the answers and what only says where data stand."""
+    return [value for name, value in kwargs.items() if not any(word in name for word in _NO_INPUTS)]
 
 
 def _has_mode(module: torch.nn.Module) -> bool:

@@ -42,14 +42,14 @@ class OptimizerProbe:
         self._watched: set[int] = set()
         self._kept: dict[int, Before] = {}
         self._created = session.guarded("optimizer", self._observe_created)
-        self._pre = session.guarded("optimizer", self._observe_before)
-        self._post = session.guarded("optimizer", self._observe_after)
+        self.before = session.guarded("optimizer", self.observe_before)
+        self.after = session.guarded("optimizer", self.observe_after)
         self._told: dict[int, tuple[int, int]] = {}
         self._clear = session.spared("optimizer", self._observe_clear, None)
         session.before_flush.append(session.spared("optimizer", self._counts, None))
 
     def install(self, patches: Patches) -> None:
-        session, pre, post = self._session, self._pre, self._post
+        session, pre, post = self._session, self.before, self.after
 
         def before(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
             if session.sampled:
@@ -70,16 +70,17 @@ class OptimizerProbe:
 
         patches.replace(torch.optim.Optimizer, "__init__", make)
 
-        def make_clear(original: Callable[..., None]) -> Callable[..., None]:
-            clear = self._clear
+        patches.replace(torch.optim.Optimizer, "zero_grad", self.clearing)
 
-            def zero_grad(self: Any, *args: Any, **kwargs: Any) -> None:
-                original(self, *args, **kwargs)
-                clear(self)
+    def clearing(self, original: Callable[..., None]) -> Callable[..., None]:
+        """``zero_grad`` of an optimizer, counted."""
+        clear = self._clear
 
-            return unseen(zero_grad, original)
+        def zero_grad(self: Any, *args: Any, **kwargs: Any) -> None:
+            original(self, *args, **kwargs)
+            clear(self)
 
-        patches.replace(torch.optim.Optimizer, "zero_grad", make_clear)
+        return unseen(zero_grad, original)
 
     def uninstall(self) -> None:
         for handle in self._handles:
@@ -88,30 +89,34 @@ class OptimizerProbe:
     def _observe_created(self, optimizer: torch.optim.Optimizer, frame: Any) -> None:
         self.announce(optimizer, builder_frame(self._session.locator, optimizer, frame))
 
-    def announce(self, optimizer: torch.optim.Optimizer, frame: Any) -> int:
-        """The number of an optimizer; it is recorded the first time, with the line that made it when that is known."""
+    def announce(self, optimizer: Any, frame: Any, place: int | None = None) -> int:
+        """The number of an optimizer; it is recorded the first time, with the line that made it when that is known.
+
+        It is one of torch's, or has ``param_groups`` as these have, its ``kind`` and perhaps ``defaults``.
+        """
         number, new = self._registry.optimizers.add(optimizer)
         if new:
             session = self._session
             self._registry.live_optimizers.add(optimizer)
             options = {
                 key: value
-                for key, value in {**optimizer.defaults, **_numbers(optimizer.param_groups[0])}.items()
+                for key, value in {**getattr(optimizer, "defaults", {}), **_numbers(optimizer.param_groups[0])}.items()
                 if isinstance(value, (int, float, bool, str))
                 or (isinstance(value, tuple) and all(isinstance(v, (int, float)) for v in value))
             }
             parameters = [self._registry.parameter(p) for group in optimizer.param_groups for p in group["params"]]
-            place = session.locator.number(frame) if frame is not None else None
-            session.emit(OptimizerSeen(number, type(optimizer).__name__, place, options, parameters, session.now()))
+            place = session.locator.number(frame) if frame is not None else place
+            kind = str(getattr(optimizer, "kind", type(optimizer).__name__))
+            session.emit(OptimizerSeen(number, kind, place, options, parameters, session.now()))
         return number
 
-    def _observe_clear(self, optimizer: torch.optim.Optimizer) -> None:
+    def _observe_clear(self, optimizer: Any) -> None:
         number = self._registry.optimizers.get(optimizer)
         if number is not None:
             self._clears[number] = self._clears.get(number, 0) + 1
             self._cleared.add(number)
 
-    def _observe_before(self, optimizer: torch.optim.Optimizer) -> None:
+    def observe_before(self, optimizer: Any) -> None:
         number = self.announce(optimizer, None)
         self._observe_rates(optimizer, number)
         self._replicas.look(number, optimizer)
@@ -129,7 +134,7 @@ class OptimizerProbe:
             session = self._session
             session.emit(LearningRate(session.now(), session.step, number, self._rates[number][0], momenta))
 
-    def _observe_after(self, optimizer: torch.optim.Optimizer) -> None:
+    def observe_after(self, optimizer: Any) -> None:
         session = self._session
         number = self._registry.optimizers.get(optimizer)
         if number is None:
@@ -176,7 +181,8 @@ def _numbers(group: dict[str, Any]) -> dict[str, Any]:
 
 
 def _momentum(group: dict[str, Any]) -> float:
-    if "momentum" in group:
-        return float(group["momentum"])
+    momentum = group.get("momentum", group.get("mom"))
+    if momentum is not None:
+        return float(momentum)
     betas = group.get("betas")
     return float(betas[0]) if isinstance(betas, (tuple, list)) and betas else 0.0

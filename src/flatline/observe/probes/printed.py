@@ -119,9 +119,10 @@ class PrintedProbe:
         self._partial[stream] = (rest[-MOST_LENGTH:], place, exhausted)
 
     def _line(self, stream: str, line: str, place: int | None, exhausted: list[str]) -> None:
-        if self._lines >= MOST_LINES or not any(c.isdigit() or c in "nN" for c in line):
+        if self._lines >= MOST_LINES or not any(c.isdigit() or c in "nNsS" for c in line):
             return
-        if not any(c.isdigit() for c in line) and "nan" not in line.lower() and "inf" not in line.lower():
+        # Without a digit: a NaN, or the head of a table with a column for the loss.
+        if not any(c.isdigit() for c in line) and not any(word in line.lower() for word in ("nan", "inf", "loss")):
             return
         self._lines += 1
         session = self._session
