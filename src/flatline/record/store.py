@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
 import threading
-import zlib
 from typing import Any
 
 import msgspec
@@ -78,7 +78,9 @@ class Writer:
             blob = self._encoder.encode(records)
         except Exception:
             blob = self._encoder.encode([part for record in records for part in self._one_by_one(record)])
-        if len(blob) <= MOST_COMPRESSED:
+        # Torch imports it, and before that nothing of ours may add to what the program finds imported.
+        zlib = sys.modules.get("zlib")
+        if zlib is not None and len(blob) <= MOST_COMPRESSED:
             blob = zlib.compress(blob, 1)
         with self._lock:
             self._open().execute("INSERT INTO flush (records) VALUES (?)", (blob,))
