@@ -290,7 +290,7 @@ def start_rank(settings: dict[str, Any], rank: int) -> Recorder:
         settings["limit"],
         rank,
         _preflight(settings["check"]),
-        settings["budget"],
+        budget=settings["budget"],
     )
     processes.failed = recorder.failed
     return recorder
