@@ -99,6 +99,7 @@ def _row_seeds() -> list[bytes]:
 
     import torch
 
+    from flatline.record.rows import inflated
     from flatline.watching import watch
 
     with tempfile.TemporaryDirectory() as folder:
@@ -114,7 +115,7 @@ def _row_seeds() -> list[bytes]:
                 optimizer.step()
                 print(f"loss {loss.item():.4f}", file=sys.stderr)
         with sqlite3.connect(store) as connection:
-            rows = [bytes(row[0]) for row in connection.execute("SELECT records FROM flush")]
+            rows = [inflated(bytes(row[0])) for row in connection.execute("SELECT records FROM flush")]
     # Single records, too: a mutation of a short input reaches further.
     parts = [
         msgspec.msgpack.encode([part]) for row in rows for part in msgspec.msgpack.decode(row, type=list[msgspec.Raw])

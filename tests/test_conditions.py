@@ -140,9 +140,11 @@ def test_a_full_disk(room: int, folder: Path) -> None:
 def _stored(path: Path, flushes: int = 60) -> Path:
     writer = Writer(str(path))
     writer.write([e.RunStarted(["train.py"], "/", {}, 1.0), e.Series(0, "optimised", "loss", None)])
+    # Numbers that cannot be compressed: the file is to have many pages.
+    random = np.random.default_rng(0)
     for step in range(flushes):
-        column = [np.full(50, step, kind).tobytes() for kind in "qqdq"]
-        writer.write([e.Points(0, *column)])
+        order = np.full(50, step, np.int64).tobytes()
+        writer.write([e.Points(0, order, order, random.random(50).tobytes(), random.integers(0, 2**40, 50).tobytes())])
     writer.close()
     return path
 

@@ -120,7 +120,8 @@ def test_a_package_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.
     store = tmp_path / "run.sqlite"
     store.write_bytes(tape.store())
     for target in ("wandb", "mlflow"):
-        monkeypatch.setitem(sys.modules, target, None)
+        for name in [target, *(name for name in sys.modules if name.startswith(f"{target}."))]:
+            monkeypatch.setitem(sys.modules, name, None)
         into = str(tmp_path / "into")
         result = CliRunner().invoke(main, ["export", "--to", target, "--into", into, str(store)])
         assert result.exit_code == 2

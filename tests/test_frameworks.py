@@ -59,7 +59,7 @@ PROGRAMS = {
     trainer.fit(model, DataLoader(data, batch_size=16, shuffle=True))
     """,
     "transformers": """
-    from transformers import GPT2Config, GPT2LMHeadModel, Trainer, TrainingArguments
+    from transformers import GPT2Config, GPT2LMHeadModel, PrinterCallback, Trainer, TrainingArguments
     rows = [{"input_ids": row, "labels": row} for row in torch.randint(0, 32, (48, 12))]
     model = GPT2LMHeadModel(GPT2Config(vocab_size=32, n_positions=12, n_embd=16, n_layer=1, n_head=2))
     class Telling(Trainer):
@@ -67,9 +67,12 @@ PROGRAMS = {
             loss = super().training_step(*args, **kwargs)
             print("loss", loss.item().hex())
             return loss
-    Telling(model, TrainingArguments("out", num_train_epochs=2, per_device_train_batch_size=8, report_to="none",
+    trainer = Telling(model, TrainingArguments("out", num_train_epochs=2, per_device_train_batch_size=8, report_to="none",
             gradient_accumulation_steps=2, save_strategy="no", use_cpu=True, disable_tqdm=True, logging_steps=100),
-            train_dataset=rows, callbacks=[CALLBACK]).train()
+            train_dataset=rows, callbacks=[CALLBACK])
+    # It prints how long training took.
+    trainer.pop_callback(PrinterCallback)
+    trainer.train()
     """,
     "accelerate": """
     from accelerate import Accelerator
