@@ -47,7 +47,9 @@ CASES = {
     "killed": ("", "program", KILL, -KILL, b""),
     "crashed": ("", "program", signal.SIGSEGV, -signal.SIGSEGV, b""),
     "user signal": (COUNTS, "flatline", signal.SIGUSR1, 11, b""),
-    "interrupted": ("", "group", INT, -INT, b""),
+    # -SIGINT as a rule; 1 where the package tabulate is installed, which torch then imports at the very end: its named
+    # tuples make Python forget that it was interrupted.
+    "interrupted": ("", "group", INT, None, b""),
     "interrupted with a handler": (STOPS, "group", INT, 0, b"stopped by hand\n"),
     "hung up": ("", "flatline", signal.SIGHUP, -signal.SIGHUP, b""),
 }
@@ -81,6 +83,18 @@ def _start(folder: Path, handler: str, **options: bool) -> tuple[subprocess.Pope
     return process, int(number)
 
 
+def _plain_status(folder: Path, number: int) -> int:
+    """How the same program ends without flatline when it gets a signal."""
+    process = subprocess.Popen(
+        [sys.executable, "program.py"], cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        preexec_fn=heed_signals,
+    )  # fmt: skip
+    assert process.stdout is not None and process.stdout.readline().startswith(b"ready")
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    return process.returncode
+
+
 def _verdict(folder: Path) -> Verdict:
     return from_json((folder / "verdict.json").read_bytes())
 
@@ -94,7 +108,7 @@ def test_signal(name: str, folder: Path) -> None:
     else:
         os.kill(process.pid if to == "flatline" else program, number)
     out, err = process.communicate(timeout=60)
-    assert process.returncode == status
+    assert process.returncode == (_plain_status(folder, number) if status is None else status)
     assert out == output
     assert (b"KeyboardInterrupt" in err) == (name == "interrupted")
     assert b"flatline" not in err

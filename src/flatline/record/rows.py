@@ -39,7 +39,7 @@ def readable(blob: bytes) -> tuple[list[Event], int]:
     """The records of one row that can be read, and how many there are that cannot.
 
     >>> readable(msgspec.msgpack.encode([["Cost", 1.0, 2.0], ["Cost", "much"], ["Unheard"]]))
-    ([Cost(probes=1.0, total=2.0)], 2)
+    ([Cost(probes=1.0, total=2.0, budget=0.0)], 2)
     """
     try:
         return decode(blob), 0
