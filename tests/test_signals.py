@@ -114,7 +114,7 @@ def test_signal(name: str, folder: Path) -> None:
     assert b"flatline" not in err
     # A program that gets no last word loses what it did since the last flush: at most a quarter of a second, here of
     # the 0.4 that 40 steps take at least.
-    assert _verdict(folder).run.steps >= (12 if status < 0 and number != INT else 40)
+    assert _verdict(folder).run.steps >= (12 if process.returncode < 0 and number != INT else 40)
 
 
 def test_the_program_ends_when_flatline_is_killed(folder: Path) -> None:
