@@ -19,6 +19,9 @@ from flatline.record.source import SourceFile
 # Ten times a half unit of the last digit printed: what is as large cannot round to 0, nor can a mean over such numbers.
 FAR = 10
 
+# A whole number made of this, by cutting off or by rounding, is 0: of a larger loss it may be hardly less than the loss.
+BELOW_HALF = 0.45
+
 
 class ReportingBug(Cause):
     """The number on the screen is not the loss: the training is sound, the report is not.
@@ -83,6 +86,8 @@ class ReportingBug(Cause):
         if shows and unit > 0.05 * value:
             # Where few digits are printed: nine tenths of the last one, which rounding shows and cutting off does not.
             value = math.floor(value / unit) * unit + 0.9 * unit
+        elif unit < 0.05 * BELOW_HALF:
+            value = min(value, BELOW_HALF)
         key = wrong[0].place, wrong[0].label
 
         def ratio(some: Case) -> float:
