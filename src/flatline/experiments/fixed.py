@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import hashlib
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
 from flatline.experiments.proof import CurveItem
-from flatline.record.store import StoreError
+from flatline.record import beside
 
 
 class FixItem(msgspec.Struct):
@@ -145,20 +143,9 @@ def keep(store: str | Path, fixes: Fixes) -> None:
     Raises:
         StoreError: the store cannot be written.
     """
-    try:
-        with contextlib.closing(sqlite3.connect(store)) as connection, connection:
-            connection.execute("CREATE TABLE IF NOT EXISTS fixes (item BLOB NOT NULL)")
-            connection.execute("DELETE FROM fixes")
-            connection.execute("INSERT INTO fixes VALUES (?)", (msgspec.msgpack.encode(fixes),))
-    except sqlite3.Error as error:
-        raise StoreError(f"the fixes cannot be kept in {store}: {error}") from error
+    beside.keep(store, "fixes", fixes)
 
 
 def kept(store: str | Path) -> Fixes | None:
     """The fixes that were found for a recorded run; None when none were looked for."""
-    try:
-        with contextlib.closing(sqlite3.connect(f"{Path(store).absolute().as_uri()}?mode=ro", uri=True)) as connection:
-            rows = connection.execute("SELECT item FROM fixes").fetchall()
-        return msgspec.msgpack.decode(rows[-1][0], type=Fixes) if rows else None
-    except (sqlite3.Error, msgspec.MsgspecError):
-        return None
+    return beside.kept(store, "fixes", Fixes)

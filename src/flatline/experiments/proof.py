@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
-import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +11,8 @@ import msgspec
 import numpy as np
 
 from flatline.causes.case import Case
+from flatline.record import beside
 from flatline.record.secrets import Secrets
-from flatline.record.store import StoreError
 
 MOST_POINTS = 200
 
@@ -119,15 +117,10 @@ def keep(store: str | Path, proof: Proof) -> Proof:
         StoreError: the store cannot be written.
     """
     proof = _with_earlier(proof, kept(store))
+    secrets = Secrets(os.environ)
     for trial in proof.whole.trials:
-        trial.message = Secrets(os.environ).text(trial.message)
-    try:
-        with contextlib.closing(sqlite3.connect(store)) as connection, connection:
-            connection.execute("CREATE TABLE IF NOT EXISTS proof (item BLOB NOT NULL)")
-            connection.execute("DELETE FROM proof")
-            connection.execute("INSERT INTO proof VALUES (?)", (msgspec.msgpack.encode(proof),))
-    except sqlite3.Error as error:
-        raise StoreError(f"the proof cannot be kept in {store}: {error}") from error
+        trial.message = secrets.text(trial.message)
+    beside.keep(store, "proof", proof)
     return proof
 
 
@@ -147,9 +140,4 @@ def _with_earlier(proof: Proof, earlier: Proof | None) -> Proof:
 
 def kept(store: str | Path) -> Proof | None:
     """What experiments have shown of a recorded run; None when there were none."""
-    try:
-        with contextlib.closing(sqlite3.connect(f"{Path(store).absolute().as_uri()}?mode=ro", uri=True)) as connection:
-            rows = connection.execute("SELECT item FROM proof").fetchall()
-        return msgspec.msgpack.decode(rows[-1][0], type=Proof) if rows else None
-    except (sqlite3.Error, msgspec.MsgspecError, TypeError, ValueError):
-        return None
+    return beside.kept(store, "proof", Proof)
