@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from flatline.record.kept import calls, continuous, keys, tables
 from flatline.record.passes import enumerable
-from flatline.record.reader import Floats, Recording
+from flatline.record.reader import Floats, Integers, Recording
 
 # Bounds on time; 20 rows of which most are shared have a probability below 1e-5 if one in ten is shared by accident.
 MOST_TRAINED = 800
@@ -122,12 +122,10 @@ def sources(recording: Recording) -> Sources | None:
     if parts is None or len(np.unique(parts.labels)) < 2:
         return None
     x, z = _scaled(parts.trained, parts.evaluated)
-    within = _distances(x, x)
-    np.fill_diagonal(within, np.inf)
-    cut = _gap(within)
-    if cut is None:
+    grouped = _groups(x)
+    if grouped is None:
         return None
-    groups = _components(within <= cut)
+    within, cut, groups = grouped
     _, sizes = np.unique(groups, return_counts=True)
     large = np.flatnonzero(sizes >= 2)
     held = np.isin(groups, large)
@@ -160,18 +158,24 @@ def radius(recording: Recording) -> float | None:
     if parts is None:
         return None
     x, _ = _scaled(parts.trained, parts.evaluated)
-    within = _distances(x, x)
-    np.fill_diagonal(within, np.inf)
-    cut = _gap(within)
-    if cut is None:
+    grouped = _groups(x)
+    if grouped is None:
         return None
-    groups = _components(within <= cut)
+    groups = grouped[2]
     rows = parts.trained.astype(np.float64)
     raw, same = _distances(rows, rows), groups[:, None] == groups[None]
     if same.all() or (same.sum() == len(rows)):
         return None
     widest, nearest = float(raw[same].max()), float(raw[~same].min())
     return math.sqrt(widest * nearest) if 0 < widest < nearest else None
+
+
+def _groups(x: Floats) -> tuple[Floats, float, Integers] | None:
+    """The distances between rows, those to themselves infinite; the widest within a group; the group of each row."""
+    within = _distances(x, x)
+    np.fill_diagonal(within, np.inf)
+    cut = _gap(within)
+    return (within, cut, _components(within <= cut)) if cut is not None else None
 
 
 def _scaled(x: NDArray[Any], z: NDArray[Any]) -> tuple[Floats, Floats]:
