@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, Group
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
 from flatline.record.reader import Floats
-from flatline.report.terminal import curve_line, labelled
+from flatline.report.terminal import head, labelled, ruled_out
 from flatline.report.words import harmless, standing, titles
 from flatline.verdict import Verdict
 
@@ -21,12 +21,7 @@ def show(verdict: Verdict, console: Console | None = None, curve: Floats | None 
     verdict = harmless(verdict)
     log = verdict.log
     assert log is not None
-    parts: list[RenderableType] = [Text(verdict.summary, style="bold")]
-    if curve is not None and len(curve) > 1 and not console.options.ascii_only:
-        parts.append(curve_line(curve, console.width))
-    for symptom in verdict.symptoms:
-        epoch = f", epoch {symptom.epoch}" if symptom.epoch else ""
-        parts.append(labelled("sign", f"{symptom.name}: {symptom.text} (step {symptom.first_step}{epoch})"))
+    parts = head(verdict, console, curve)
     for fact in log.facts:
         parts.append(labelled("log", fact))
     if verdict.causes:
@@ -36,7 +31,7 @@ def show(verdict: Verdict, console: Console | None = None, curve: Floats | None 
             _causes(verdict),
         ]
     if verdict.ruled_out:
-        parts += [Text(""), Text("Ruled out by this log", style="bold"), _ruled_out(verdict)]
+        parts += [Text(""), Text("Ruled out by this log", style="bold"), ruled_out(verdict, "  ")]
     if log.next:
         parts += [Text(""), labelled("next", f"{log.next}   ({log.why})", "green")]
     for note in log.notes[:MOST_NOTES]:
@@ -67,13 +62,4 @@ def _causes(verdict: Verdict) -> Table:
     table.add_column(overflow="fold")
     for cause in verdict.causes:
         table.add_row(Text(f"  {cause.name}"), Text(f"{cause.confidence:.0%}"), Text(known.get(cause.name, "")))
-    return table
-
-
-def _ruled_out(verdict: Verdict) -> Table:
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(style="dim", overflow="fold")
-    for ruled in verdict.ruled_out:
-        table.add_row(Text(f"  {ruled.name}"), Text(ruled.evidence))
     return table

@@ -41,12 +41,7 @@ def show(verdict: Verdict, console: Console | None = None, curve: Floats | None 
     console = console or Console(stderr=True, highlight=False)
     verdict = harmless(verdict)
     known = titles()
-    parts: list[RenderableType] = [Text(verdict.summary, style="bold")]
-    if curve is not None and len(curve) > 1 and not console.options.ascii_only:
-        parts.append(curve_line(curve, console.width))
-    for symptom in verdict.symptoms:
-        epoch = f", epoch {symptom.epoch}" if symptom.epoch else ""
-        parts.append(labelled("sign", f"{symptom.name}: {symptom.text} (step {symptom.first_step}{epoch})"))
+    parts = head(verdict, console, curve)
     shown = verdict.faults + [c for c in verdict.causes if c.level == "possible"][:MOST_POSSIBLE]
     for cause in shown:
         parts += _cause(cause, known)
@@ -55,13 +50,7 @@ def show(verdict: Verdict, console: Console | None = None, curve: Floats | None 
     if verdict.checks:
         parts += _checks(verdict.checks)
     if verdict.ruled_out:
-        parts += [Text(""), Text("Ruled out", style="bold")]
-        table = Table.grid(padding=(0, 2))
-        table.add_column(style="dim", no_wrap=True)
-        table.add_column(style="dim", overflow="fold")
-        for ruled in verdict.ruled_out:
-            table.add_row(Text(ruled.name), Text(ruled.evidence))
-        parts.append(table)
+        parts += [Text(""), Text("Ruled out", style="bold"), ruled_out(verdict)]
     for untested in verdict.untested:
         parts.append(labelled("untested", f"{untested.name}: {untested.reason}", "dim"))
     if verdict.proof is not None:
@@ -92,6 +81,27 @@ def show(verdict: Verdict, console: Console | None = None, curve: Floats | None 
             padding=(0, 1),
         )
     )
+
+
+def head(verdict: Verdict, console: Console, curve: Floats | None) -> list[RenderableType]:
+    """What every report begins with: the summary, the loss in small when it is given and can be drawn, the signs."""
+    parts: list[RenderableType] = [Text(verdict.summary, style="bold")]
+    if curve is not None and len(curve) > 1 and not console.options.ascii_only:
+        parts.append(curve_line(curve, console.width))
+    for symptom in verdict.symptoms:
+        epoch = f", epoch {symptom.epoch}" if symptom.epoch else ""
+        parts.append(labelled("sign", f"{symptom.name}: {symptom.text} (step {symptom.first_step}{epoch})"))
+    return parts
+
+
+def ruled_out(verdict: Verdict, indent: str = "") -> Table:
+    """What was ruled out, each with the measurement that did it."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(style="dim", overflow="fold")
+    for ruled in verdict.ruled_out:
+        table.add_row(Text(f"{indent}{ruled.name}"), Text(ruled.evidence))
+    return table
 
 
 def curve_line(values: Floats, width: int) -> Text:
