@@ -153,8 +153,7 @@ class FrameworkOptimizers:
         view.refresh(optimizer, getattr(optimizer, "_trainable_variables", []) if variables is None else variables)
         if view.param_groups[0]["params"]:
             self._probe.announce(view, None, self._places.get(optimizer))
-            if self._session.sampled:
-                self._probe.observe_before(view)
+            self._probe.observe_before(view)
 
     def _observe_keras_after(self, optimizer: Any) -> None:
         view = self._views.get(optimizer)
@@ -164,8 +163,7 @@ class FrameworkOptimizers:
 
     def _observe_fastai_before(self, optimizer: Any) -> None:
         self.announce(optimizer)
-        if self._session.sampled:
-            self._probe.observe_before(optimizer)
+        self._probe.observe_before(optimizer)
 
 
 def _moves(optimizer: Any, past: int = 0) -> bool:

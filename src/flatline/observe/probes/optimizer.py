@@ -52,6 +52,7 @@ class OptimizerProbe:
         session, pre, post = self._session, self.before, self.after
 
         def before(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+            # Also asked in it: most steps are to cost no call.
             if session.sampled:
                 pre(optimizer)
 
@@ -117,6 +118,9 @@ class OptimizerProbe:
             self._cleared.add(number)
 
     def observe_before(self, optimizer: Any) -> None:
+        """Keeps the weights before a measured step; on others it does nothing."""
+        if not self._session.sampled:
+            return
         number = self.announce(optimizer, None)
         self._observe_rates(optimizer, number)
         self._replicas.look(number, optimizer)
