@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import os
 import re
 import subprocess
@@ -174,6 +175,7 @@ def refresh(path: Path) -> None:
     path.write_text(BLOCK.sub(replaced, text), encoding="utf-8")
 
 
+@functools.cache
 def output(program: str, why: bool = False) -> tuple[str, str]:
     """What is printed when a program is run, or by ``flatline why`` after it; and the verdict file."""
     printed, verdict, _ = run(program, ROOT, why)
