@@ -99,10 +99,10 @@ def test_started_processes_compute_and_end_as_alone(arguments: tuple[str, ...], 
     assert seen.ranks[1].backwards == (8 if "fails" in arguments else 15)
 
 
-def test_torchrun_gives_one_verdict_and_names_the_rank(folder: Path) -> None:
-    write(folder, "program.py", RANK)
+def under_torchrun(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Two ranks of ``program.py``, each under ``flatline run``."""
     flatline = ("-m", "flatline", "run", "--json", "verdict.json", "--runs", str(runs_folder(folder)), "program.py")
-    done = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", *flatline],
         cwd=folder,
         env=environment(COLUMNS="100"),
@@ -110,6 +110,11 @@ def test_torchrun_gives_one_verdict_and_names_the_rank(folder: Path) -> None:
         text=True,
         timeout=120,
     )
+
+
+def test_torchrun_gives_one_verdict_and_names_the_rank(folder: Path) -> None:
+    write(folder, "program.py", RANK)
+    done = under_torchrun(folder)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("flatline: fault found") == 1
     verdict = json.loads((folder / "verdict.json").read_text())
@@ -139,15 +144,7 @@ def test_a_killed_rank_is_named_and_what_it_wrote_is_kept(folder: Path) -> None:
     killed = "os.kill(os.getpid(), signal.SIGKILL)"
     text = RANK.replace("import os\n", "import os, signal, time\n").replace('x[3, 2] = float("nan")', killed)
     write(folder, "program.py", text.replace("optimizer.step()\n", "optimizer.step()\n        time.sleep(0.02)\n"))
-    flatline = ("-m", "flatline", "run", "--json", "verdict.json", "--runs", str(runs_folder(folder)), "program.py")
-    done = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", *flatline],
-        cwd=folder,
-        env=environment(COLUMNS="100"),
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    done = under_torchrun(folder)
     assert done.returncode == 1
     assert re.search(r"rank\s*: 1 .*\n\s*exitcode\s*: -9", done.stderr), "torchrun blames the rank that was killed"
     verdict = json.loads((folder / "verdict.json").read_text())
