@@ -178,6 +178,7 @@ class BackwardProbe:
                 stale=stale,
                 elements=_elements(loss.grad_fn),
                 outer=found.outer,
+                advantages=[] if session.checkpointing else graph.advantages(found.order),
             )
         )
 
