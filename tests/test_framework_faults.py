@@ -28,6 +28,7 @@ def train():
 FASTAI = """
 import torch
 from fastai.basics import DataLoaders, Learner
+import fastai.callback.progress
 def train():
     torch.manual_seed(0)
     x = torch.randn(96, 4)
