@@ -110,8 +110,10 @@ def run(case: Case) -> Tested:
         stores = list(Path(folder, "runs").glob("*.sqlite"))
         if not stores:
             return Tested(case, {}, {}, own, seconds, output[-2000:])
-        recording = read(stores[0])
-        before, after = diagnose(recording), diagnose(recording, kept(stores[0]))
+        # The records of further ranks lie beside that of the run.
+        store = next((s for s in stores if "-rank" not in s.name), stores[0])
+        recording = read(store)
+        before, after = diagnose(recording), diagnose(recording, kept(store))
     return Tested(case, msgspec.to_builtins(before), msgspec.to_builtins(after), own, seconds, output[-2000:])
 
 

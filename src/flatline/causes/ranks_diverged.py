@@ -1,7 +1,9 @@
 from __future__ import annotations
 
-from flatline.causes.base import Cause, Choice, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.base import Cause, Choice, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case, number
+from flatline.causes.judging import contrast
+from flatline.changes import Change
 from flatline.observe.events import Forward, LearningRate
 from flatline.record.ranks import Parameter, Replicas, exchanges_weights, largest_exchange, replicas, wrapper
 from flatline.record.reader import Line, Recording
@@ -27,7 +29,8 @@ class RanksDiverged(Cause):
         their own are a search.
 
     Experiment
-        None.
+        The same program with the weights of rank 0 given to all ranks before the first step, and the mean of their
+        gradients before each: the weights stay together, where those of the untouched program drift apart.
 
     Fix
         Wrap the model in DistributedDataParallel, after its last layer was added, and call the wrapper, not
@@ -79,6 +82,26 @@ class RanksDiverged(Cause):
             "model, or models of their own"
         )
 
+    def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        if not isinstance(decision, Found):
+            return []
+        return [
+            Experiment(
+                "do the weights stay together with one state at the start and the mean of all gradients?",
+                [Change("ranks", {"how": "equal"})],
+                contrast(
+                    "ranks",
+                    lambda control: bool(_apart(control)),
+                    lambda control, trial: _apart(trial) == 0,
+                    "given one state and the mean of the gradients, the ranks keep one model",
+                    "given one state and the mean of the gradients, the weights drift apart all the same",
+                    lambda control, trial: bool(_apart(trial)),
+                    lambda some: f"{_apart(some)} weights apart",
+                ),
+                steps=case.recording.steps,
+            )
+        ]
+
     @staticmethod
     def _drift(recording: Recording, weights: Replicas, drifted: list[Parameter]) -> Found:
         """They were equal, and each rank took steps by gradients of its own."""
@@ -123,6 +146,12 @@ class RanksDiverged(Cause):
             "Make the weights equal once, before training: for p in model.parameters(): dist.broadcast(p.data, 0); or "
             "set the same seed before the model is built. DistributedDataParallel does it by itself.",
         )
+
+
+def _apart(case: Case) -> int | None:
+    """How many weights stand apart; None where they cannot be compared."""
+    weights = replicas(case.recording) if len(case.recording.ranks) > 1 else None
+    return len(weights.apart) if weights is not None and weights.last > weights.start else None
 
 
 def _evidence(recording: Recording, weights: Replicas, apart: list[Parameter]) -> list[Evidence]:

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from flatline.causes.base import Cause, Choice, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.base import Cause, Choice, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case
+from flatline.causes.judging import contrast
+from flatline.changes import Change
 from flatline.observe.events import Forward, LoaderSeen
 from flatline.record.passes import Pass, passes
 from flatline.record.ranks import averages, inputs, replicas
@@ -39,7 +43,8 @@ class RanksSameData(Cause):
         an epoch is as many epochs as there are ranks. That is said to be possible and costs no accuracy.
 
     Experiment
-        None: a trial cannot deal the rows out as the program would.
+        The same program with the batches of each loader dealt out in turn: rank r of n is given those numbered r, r + n,
+        r + 2n, …, and no two ranks see the same. What that is worth to the model, it does not say.
 
     Fix
         A DistributedSampler for the training loader, set_epoch before each epoch; for a stream, each rank its share.
@@ -93,6 +98,24 @@ class RanksSameData(Cause):
             evidence.append(Evidence("what orders the samples of the loader", loader.sampler or "unknown"))
         return Found(Level.LIKELY, 0.98, _line(recording, loader), evidence, _FIX)
 
+    def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        if not isinstance(decision, Found) or decision.level is not Level.LIKELY:
+            return []
+        return [
+            Experiment(
+                "do the ranks see different batches when those of the loader are dealt out to them?",
+                [Change("ranks", {"how": "deal"})],
+                contrast(
+                    "ranks",
+                    lambda control: _alike(control) == 1,
+                    lambda control, trial: _alike(trial) == 0,
+                    "dealt out, no batch comes to two ranks: they were given the same because nothing divides the loader",
+                    value=lambda some: f"{_alike(some):.0%} of the steps alike",
+                ),
+                steps=case.recording.steps,
+            )
+        ]
+
     @staticmethod
     def _whole_set(recording: Recording) -> Found | None:
         """Every rank goes through all rows, in an order of its own."""
@@ -119,6 +142,12 @@ class RanksSameData(Cause):
             ],
             _FIX,
         )
+
+
+def _alike(case: Case) -> float:
+    """In which share of the measured steps all ranks were given the same inputs; NaN where none can be compared."""
+    seen = inputs(case.recording)
+    return seen.alike / seen.steps if seen.steps else math.nan
 
 
 def _training(recording: Recording) -> LoaderSeen | None:

@@ -5,8 +5,10 @@ import re
 import msgspec
 import numpy as np
 
-from flatline.causes.base import Cause, Choice, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.base import Cause, Choice, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case, number
+from flatline.causes.judging import contrast
+from flatline.changes import Change
 from flatline.observe.events import LoaderSeen
 from flatline.record.quoting import error
 from flatline.record.reader import Line, Recording
@@ -33,7 +35,8 @@ class RanksUneven(Cause):
         half the weight of another's: said to be possible, since nothing is lost where rows are dealt out at random.
 
     Experiment
-        None.
+        The same program with each pass over a loader ended where the rank with the fewest batches ends it: all ranks
+        come to their end in good order. None where the batches come from no loader.
 
     Fix
         DistributedSampler pads or drops so that all ranks have as many; with parts of the program's own, drop the last
@@ -114,6 +117,28 @@ class RanksUneven(Cause):
             else "every loader that trains is as long on all ranks"
         )
 
+    def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        ranks = [r for r in case.recording.ranks if r.optimised]
+        if not isinstance(decision, Found) or decision.level is not Level.LIKELY or not _lengths(ranks)[0]:
+            return []
+        return [
+            Experiment(
+                "do all ranks come to their end when none is given more batches than the shortest has?",
+                [Change("ranks", {"how": "even"})],
+                contrast(
+                    "ranks",
+                    lambda control: not _in_order(control),
+                    lambda control, trial: _in_order(trial),
+                    "with as many batches on each rank, all of them end in good order",
+                    "with as many batches on each rank they do not end in good order either",
+                    lambda control, trial: not _in_order(trial),
+                    lambda some: (
+                        "all ranks ended in good order" if _in_order(some) else "a rank did not end in good order"
+                    ),
+                ),
+            )
+        ]
+
     @staticmethod
     def _sizes(case: Case, ranks: list[Recording]) -> Found | None:
         rows = {r.run.rank: float(np.median(r.optimised[0].sizes)) for r in ranks}
@@ -138,6 +163,11 @@ class RanksUneven(Cause):
             ],
             "Weight the loss of each rank by its rows, loss * rows * world_size / all_rows, or deal the rows out evenly.",
         )
+
+
+def _in_order(case: Case) -> bool:
+    ranks = [r for r in case.recording.ranks if r.optimised]
+    return len(ranks) > 1 and all(r.ended is not None and r.ended.exception is None for r in ranks)
 
 
 def _lengths(ranks: list[Recording]) -> tuple[dict[int, int], Line | None]:
