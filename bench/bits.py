@@ -6,13 +6,16 @@ computed: it is found on PYTHONPATH as ``sitecustomize``, so the program stays a
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
 import re
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -61,10 +64,12 @@ if "BITS" in os.environ and sys.orig_argv[1:3] != ["-m", "flatline"]:
 
 @dataclass
 class Pair:
-    """One program, and what differs between its plain and its watched run."""
+    """One program, and what differs between its plain and its watched run though two plain runs agree in it."""
 
     program: str
     differs: list[str]
+    # What differs between two plain runs as well.
+    by_itself: list[str] = field(default_factory=list)
 
 
 def programs(every: int = 1) -> list[Path]:
@@ -75,16 +80,43 @@ def programs(every: int = 1) -> list[Path]:
     return [path for path in found if not path.name.startswith("_")][::every]
 
 
-def compare(paths: list[Path]) -> Iterator[Pair]:
-    """Runs each program twice."""
+def compare(paths: list[Path], lines: Path | None = None, jobs: int = 1) -> Iterator[Pair]:
+    """Runs each program plain and watched, ``jobs`` programs at a time. What ``lines`` holds already is not run again;
+    what is found is added to it, a line a program."""
+    known = _known(lines)
+    names = {path: str(path.relative_to(ROOT)) for path in paths}
+    yield from (known[name] for name in names.values() if name in known)
+    with ThreadPoolExecutor(jobs) as pool:
+        for done in as_completed([pool.submit(_pair, path) for path, name in names.items() if name not in known]):
+            pair = done.result()
+            if lines is not None:
+                with lines.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps([pair.program, pair.differs, pair.by_itself]) + "\n")
+            yield pair
+
+
+def _known(lines: Path | None) -> dict[str, Pair]:
+    if lines is None or not lines.exists():
+        return {}
+    whole = lines.read_text(encoding="utf-8").rpartition("\n")[0]
+    return {pair.program: pair for pair in (Pair(*json.loads(line)) for line in whole.splitlines())}
+
+
+def _pair(path: Path) -> Pair:
+    """One program plain and watched; where they differ, plain once more: what differs then, too, is the program's own."""
+    name = str(path.relative_to(ROOT))
     with tempfile.TemporaryDirectory() as base:
         lib = Path(base) / "lib"
         lib.mkdir()
         (lib / "sitecustomize.py").write_text(OBSERVER)
-        for path in paths:
+        try:
             plain, watched = (_run(path, Path(base), how) for how in ("plain", "watched"))
-            differs = [name for name in plain if plain[name] != watched[name]]
-            yield Pair(str(path.relative_to(ROOT)), differs)
+            differs = [part for part in plain if plain[part] != watched[part]]
+            again = _run(path, Path(base), "plain") if differs else plain
+        except subprocess.TimeoutExpired as error:
+            return Pair(name, [f"took more than {error.timeout:.0f} s"])
+    own = [part for part in differs if again[part] != plain[part]]
+    return Pair(name, [part for part in differs if part not in own], own)
 
 
 def _run(path: Path, base: Path, how: str) -> dict[str, object]:
@@ -110,13 +142,22 @@ def _same_everywhere(text: bytes) -> str:
     return re.sub(r"\d+(\.\d+)? ?(s|ms|it/s|s/it)\b|\d\d:\d\d", "…", found)
 
 
-if __name__ == "__main__":
-    every = int(sys.argv[1]) if len(sys.argv) > 1 else 1
-    count = bad = 0
-    for pair in compare(programs(every)):
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--every", type=int, default=1, help="one in so many programs")
+    parser.add_argument("--jobs", type=int, default=2, help="programs at a time")
+    parser.add_argument("--lines", type=Path, metavar="FILE", help="a line a program; those in it are not run again")
+    arguments = parser.parse_args()
+    count = bad = own = 0
+    for pair in compare(programs(arguments.every), arguments.lines, arguments.jobs):
         count += 1
         bad += bool(pair.differs)
+        own += bool(pair.by_itself)
         if pair.differs:
             print(f"{pair.program}: {', '.join(pair.differs)}", flush=True)
-    print(f"{count} programs, {bad} computed something else when watched")
-    sys.exit(bool(bad))
+    print(f"{count} programs, {bad} computed something else when watched; {own} differ between two plain runs, too")
+    return int(bool(bad))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

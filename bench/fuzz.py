@@ -46,6 +46,7 @@ class Crash:
 
 def targets() -> list[Target]:
     """Everything that is fuzzed."""
+    import fuzz_logs
     from flatline import changes, verdict
     from flatline.experiments.proof import Proof
     from flatline.record import secrets
@@ -53,16 +54,17 @@ def targets() -> list[Target]:
 
     hide = secrets.Secrets({"A_TOKEN": "abcdefgh12345678"})
     found = [
-        Target("rows of a store", _rows, (), _row_seeds(), 0.35),
-        Target("verdict file", verdict.from_json, (msgspec.MsgspecError,), [_verdict_seed()], 0.15),
-        Target("proof in a store", msgspec.msgpack.Decoder(Proof).decode, (msgspec.MsgspecError, UnicodeError), [_proof_seed()], 0.1),
-        Target("changes of a trial", lambda data: changes.decode(_text(data)), (msgspec.MsgspecError,), [b'[{"name":"seed","arguments":{"seed":1}}]'], 0.1),
+        Target("rows of a store", _rows, (), _row_seeds(), 0.175),
+        Target("verdict file", verdict.from_json, (msgspec.MsgspecError,), [_verdict_seed()], 0.1),
+        Target("proof in a store", msgspec.msgpack.Decoder(Proof).decode, (msgspec.MsgspecError, UnicodeError), [_proof_seed()], 0.05),
+        Target("changes of a trial", lambda data: changes.decode(_text(data)), (msgspec.MsgspecError,), [b'[{"name":"seed","arguments":{"seed":1}}]'], 0.05),
         Target("numbers printed by a program", _printed, (), [b"epoch 3/10 | loss: 0.123e-4, val_loss=nan [00:12<00:34, 1.2it/s]"], 0.1),
         Target("secrets in text", lambda data: hide.text(_text(data)), (), [b"--token=abc https://u:p@h/?key=1 hf_AbcAbcAbcAbcAbcAbcAbcAbc 'password': 'abcdefg'"], 0.1),
         Target("secrets in arguments", lambda data: hide.arguments(_text(data).split("\0")), (), [b"train.py\0--api-key\0X\0--lr=1"], 0.05),
         Target("text shown to a person", lambda data: visible(_text(data)), (), ["\x1b[31mred\u202e".encode()], 0.05),
     ]  # fmt: skip
-    return found
+    logs = [Target(one.name, one.read, fuzz_logs.REFUSES, one.seeds, one.share) for one in fuzz_logs.targets()]
+    return [*found, *logs]
 
 
 def _text(data: bytes) -> str:

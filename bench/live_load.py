@@ -158,13 +158,16 @@ async def load(arguments: argparse.Namespace, folder: Path, server: subprocess.P
         viewers = [Viewer(names[number % len(names)]) for number in range(arguments.viewers)]
         told: list[tuple[float, float, float]] = []
         process = psutil.Process(server.pid)
-        before = sum(process.cpu_times()[:2])
+        before, own_before = sum(process.cpu_times()[:2]), sum(psutil.Process().cpu_times()[:2])
         until = time.monotonic() + arguments.seconds
         await asyncio.gather(memory(process, until, told), *(counted.watch(viewer, until) for viewer in viewers))
         spent = sum(process.cpu_times()[:2]) - before
+        own = sum(psutil.Process().cpu_times()[:2]) - own_before
         print(
             f"server: {spent / arguments.seconds:.1%} of a core, {spent / len(counted.latencies) * 1000:.2f} ms a request"
         )
+        # Near a whole core, it is the viewers that are measured.
+        print(f"viewers: {own / arguments.seconds:.1%} of a core, all in one process")
         while any(run["state"] == "running" for run in (await counted.get("/api/runs"))["runs"]):
             await asyncio.sleep(1)
         lost = missing = recorded = 0
@@ -199,6 +202,10 @@ def report(
     print(f"losses recorded {recorded}, not served {missing}, held wrongly by viewers {lost}")
     for at, own, others in told[:: max(1, len(told) // 12)]:
         print(f"memory after {at:5.0f} s: server {own:6.1f} MB, diagnosis {others:6.1f} MB")
+    if told:
+        print(
+            f"memory from {told[0][1]:.1f} to {told[-1][1]:.1f} MB in the server, {told[0][2]:.1f} to {told[-1][2]:.1f} MB in the diagnosis"
+        )
     for failure in sorted(set(counted.failures))[:10]:
         print(f"failed: {failure}")
     return int(bool(counted.failures or missing or lost))

@@ -22,6 +22,7 @@ from flatline.experiments.planner import Candidate, decided, in_order
 from flatline.experiments.proof import Proof, curve_item
 from flatline.experiments.prover import Prover
 from flatline.experiments.runner import Told
+from flatline.experiments.runs import Run, Wanted
 from flatline.experiments.statistics import effect_p_value, holm, share_interval
 from flatline.experiments.trial import Limits, Status, TrialRequest, TrialResult
 from flatline.observe import events as e
@@ -669,3 +670,16 @@ def test_curves_are_thinned_and_keep_their_ends_and_extremes(values: list[float]
     kept = [v for v in item.values if isinstance(v, float)]
     if finite:
         assert max(kept) == pytest.approx(max(finite), rel=1e-5) and min(kept) == pytest.approx(min(finite), rel=1e-5)
+
+
+def test_of_repairs_that_are_made_together_one_has_to_find_something() -> None:
+    finite = [Change("inputs", {"how": "finite"}), Change("targets", {"how": "finite"})]
+    permuted = Change("targets", {"how": "permute"})
+
+    def unmade(changes: list[Change], *made: str) -> str:
+        recording = Recording([e.Intervened(1, 0, name, 3) for name in made])
+        return Run(Wanted("", changes), TrialResult(Status.FINISHED), Case(recording, [])).unmade
+
+    assert unmade(finite, "inputs") == ""
+    assert "inputs, targets" in unmade(finite)
+    assert "targets" in unmade([finite[0], permuted], "inputs")

@@ -115,6 +115,7 @@ PROGRAMS = {
     """,
     "fastai": """
     from fastai.basics import Learner, DataLoaders
+    import fastai.callback.progress
     model = nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Dropout(0.1), nn.Linear(16, 2))
     loaders = DataLoaders(DataLoader(data, batch_size=16, shuffle=True), DataLoader(data, batch_size=32))
     learn = Learner(loaders, model, loss_func=F.cross_entropy, cbs=[CALLBACK])

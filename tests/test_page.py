@@ -52,7 +52,7 @@ def test_everything_is_there(shared: Page) -> None:
         "Keep the argument of log away from 0.", "does the loss stay finite when the logarithm is left out?", "confirmed",
         "Changed: loss-term (without log).", "-old", "+new", "wrong-mode", "backward reaches all 4 parameters",
         "no rows were kept", "the value is 0, the gradient is not", "forward: ValueError: no", "flatline run train.py --lr",
-        "with ValueError: stopped (train.py:16)", "run.sqlite", "python 3.11", "watching added 2.0 %", "32×10", "shuffled",
+        "with ValueError (train.py:16)", "run.sqlite", "python 3.11", "watching added 2.0 %", "32×10", "shuffled",
         "a model that ignores its inputs reaches a loss of 2.2", "Log gave a number that is not finite",
     ):  # fmt: skip
         assert words in text, words

@@ -56,7 +56,7 @@ TRAIN = """
 """
 
 
-@pytest.mark.parametrize(("kind", "world"), [("ddp", 4), ("fsdp", 2)])
+@pytest.mark.parametrize(("kind", "world"), [("ddp", 4), ("fsdp", 2), ("fsdp", 4)])
 def test_every_rank_computes_as_alone_and_is_called_healthy(kind: str, world: int, folder: Path) -> None:
     write(folder, "program.py", TRAIN)
     files = [folder / f"{kind}{rank}.txt" for rank in range(world)]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from flatline.causes.case import PRINTS_AS_ZERO, Case, number
+from flatline.record.quoting import value
 from flatline.symptoms.base import Symptom
 
 ZEROS = ("zero-loss", "near-zero-loss", "reported-differs")
@@ -165,7 +166,7 @@ def _supervision(case: Case, zero: Symptom) -> tuple[str, str] | None:
         return "none valid", f"none of the targets counts in any of {len(counted)} measured calls"
     labels = case.label_counts
     if len(labels) == 1:
-        return "one label", f"every target is {next(iter(labels))}"
+        return "one label", f"every target is {value(case.recording, next(iter(labels))) or 'one value'}"
     if len(labels) > 1:
         return "varied", f"{len(labels)} different labels"
     return None

@@ -102,6 +102,9 @@ class Case:
         """Share of the chance loss that training has removed at the end (McFadden's R², or R² for squares)."""
         main = self.main_call
         curve = self.recording.curve(main.series) if main is not None else None
+        if main is not None and main.reduction == "none" and self.chance is not None:
+            # What each sample gave is averaged outside of the criterion, and that is what is optimised.
+            curve = self.recording.optimised[0]
         if self.chance is None or self.chance.value <= 0 or curve is None or not len(curve):
             return math.nan
         # The criterion's own values: what is optimised may be a multiple of them, or have further terms.

@@ -9,6 +9,7 @@ from flatline.causes.case import BINARY, CLASSIFICATION, REGRESSION, Case, numbe
 from flatline.causes.judging import contrast, last, loss
 from flatline.changes import Change
 from flatline.observe.events import CriterionCall
+from flatline.record import quoting
 from flatline.record.provenance import origin_line
 from flatline.record.reader import Line
 from flatline.record.source import argument_name
@@ -111,15 +112,18 @@ class ConstantTargets(Cause):
         ]
 
     def _constant(self, case: Case, value: str, samples: int) -> Decision:
+        shown = quoting.value(case.recording, value)
         return Found(
             Level.LIKELY,
             0.97,
             target_line(case),
             [
-                Evidence("distinct target values", f"1 ({value}) over {samples} targets", "at least 2"),
+                Evidence(
+                    "distinct target values", f"1{f' ({shown})' if shown else ''} over {samples} targets", "at least 2"
+                ),
                 Evidence("loss, first to last", f"{number(case.first_value)} to {number(case.last_value)}"),
             ],
-            f"Every label that reaches the loss is {value}: follow the labels from the file to the criterion and find "
+            f"Every label that reaches the loss is {shown or 'one value'}: follow the labels from the file to the criterion and find "
             "the scale, cast, threshold or column that makes them equal.",
         )
 

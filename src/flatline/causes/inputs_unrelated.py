@@ -10,6 +10,7 @@ from flatline.causes.case import Case, number
 from flatline.causes.constant_targets import target_line
 from flatline.causes.inputs import assembled_line, input_line, input_lines, model_argument
 from flatline.causes.judging import contrast, formula, same_course
+from flatline.causes.reordered import torn_apart
 from flatline.causes.slipped_labels import judged, neighbours, shuffled
 from flatline.changes import Change
 from flatline.observe.events import EpochStarted, Forward, HalfOverflow, LoaderSeen
@@ -34,7 +35,8 @@ class InputsUnrelated(Cause):
     What is measured
         Whether the inputs of all rows are the same while targets differ; whether any probe predicts the targets; two
         loaders that are shuffled apart and read side by side; inputs and targets that are shuffled by two different
-        draws, or read from one collection in two orders; the targets of the rows before or after.
+        draws, or read from one collection in two orders, or of which one alone is sorted or shuffled after they had stood
+        side by side; the targets of the rows before or after.
 
     How it is told apart
         In ``no-signal`` the data are what they are. Here something shows that they were related once: the way they were
@@ -80,7 +82,7 @@ class InputsUnrelated(Cause):
         evidence = [
             Evidence(f"best probe of {found.rows} rows ({found.method})", f"p = {found.p:.2g}", "below 0.001"),
         ]
-        for look in (self._loaders, self._orders, self._sorted, self._shifted):
+        for look in (self._loaders, self._orders, self._sorted, self._reordered, self._shifted):
             decision = look(case, evidence)
             if decision is not None:
                 return decision
@@ -236,6 +238,33 @@ class InputsUnrelated(Cause):
                     related=[plain[here][names]],
                 )
         return None
+
+    @staticmethod
+    def _reordered(case: Case, evidence: list[Evidence]) -> Decision | None:
+        """One of the two was put into another order after it had stood beside the other."""
+        name = target_argument(case)
+        ways = input_lines(case), made_at(case.recording, case.criterion_line, name) if name else []
+        torn = torn_apart(case, *ways) or torn_apart(case, *ways[::-1])
+        if torn is None:
+            return None
+        order, beside = torn
+        moved, kept = ("inputs", "targets") if order in ways[0] else ("targets", "inputs")
+        return Found(
+            Level.LIKELY,
+            0.95,
+            order,
+            [
+                *evidence,
+                Evidence(
+                    f"order of the {moved} and of the {kept}",
+                    f"the {moved} are put into another order (line {order.line}), the {kept} keep the one of line "
+                    f"{beside.line}",
+                    "one order for both",
+                ),
+            ],
+            "Keep the order in a variable, and index inputs and targets with it.",
+            related=[beside],
+        )
 
     @staticmethod
     def _shifted(case: Case, evidence: list[Evidence]) -> Decision | None:

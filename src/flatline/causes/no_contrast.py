@@ -25,7 +25,8 @@ class NoContrast(Cause):
 
     What is measured
         The size of the square table of similarities that enters the cross entropy; for advantages, that each loss and
-        each gradient is exactly 0 while the loss is a product with a factor made by subtracting a group's mean.
+        each gradient is exactly 0 while the loss is a product with a factor made by subtracting a group's mean, or
+        with constants beside a ratio of probabilities that are all 0.
 
     How it is told apart
         ``one-class-softmax``: there the one column is a class that the model's last layer gives. ``zero-by-design``:
@@ -103,10 +104,19 @@ class NoContrast(Cause):
         if case.curve is None or not len(case.curve) or (case.curve.values != 0).mean() > 1 - SHARE:
             return None
         products = [b for b in case.backwards if b.value == 0 and "Mul" in b.head[:5]]
-        made = self._centred(case)
-        if not products or made is None or not case.gradients_vanish:
+        if not products or not case.gradients_vanish:
             return None
-        name, line = made
+        weighed = [b for b in case.backwards if b.advantages]
+        nothing = [b for b in weighed if b.advantages == [0, 0]]
+        if weighed and len(nothing) >= SHARE * len(weighed):
+            what = "advantages, the constants that the ratios of probabilities are multiplied by"
+            return self._equal(case, what, f" in {len(nothing)} of {len(weighed)} measured steps", self._rewarded(case))
+        made = self._centred(case)
+        return self._equal(case, f"factor of the loss, {made[0]}", "", made[1]) if made is not None else None
+
+    @staticmethod
+    def _equal(case: Case, what: str, where: str, line: Line | None) -> Found:
+        assert case.curve is not None
         return Found(
             Level.LIKELY,
             0.95,
@@ -115,13 +125,23 @@ class NoContrast(Cause):
                 Evidence("loss", f"0 in {int((case.curve.values == 0).sum())} of {len(case.curve)} steps"),
                 Evidence("gradients", "exactly 0", "above 0 even where the loss is 0 by design"),
                 Evidence(
-                    f"factor of the loss, {name}",
-                    "0 in every element: each value equals the mean of its group",
+                    what,
+                    f"0 in every element{where}: each value equals the mean of its group",
                     "positive and negative values",
                 ),
             ],
             "Draw at least two answers to each prompt, and look at the rewards of one group: they have to differ.",
         )
+
+    @staticmethod
+    def _rewarded(case: Case) -> Line | None:
+        """Where a library that compares the rewards (TRL) is given them; else where training runs."""
+        here = case.backward_line
+        if here is None:
+            return None
+        source = SourceFile(case.recording, here.file)
+        given = [n for n in source.nodes() if isinstance(n, ast.keyword) and (n.arg or "").startswith("reward_func")]
+        return source.line(given[0].value.lineno) if len(given) == 1 else here
 
     @staticmethod
     def _centred(case: Case) -> tuple[str, Line] | None:

@@ -58,7 +58,11 @@ class OneClassSoftmax(Cause):
         for backward in case.backwards:
             for activation in backward.activations:
                 size = _size(activation.shape, activation.dimension)
-                if activation.kind in ("softmax", "log_softmax") and size == 1 and activation.depth <= 2:
+                # Clipping before the logarithm, as Keras does, makes no other function of the softmax.
+                clips = sum(
+                    a.kind in ("clamp", "clamp_min") for a in backward.activations if a.depth < activation.depth
+                )
+                if activation.kind in ("softmax", "log_softmax") and size == 1 and activation.depth - clips <= 2:
                     text = f"{activation.kind} over dimension {activation.dimension} of shape {tuple(activation.shape)}"
                     if backward.value is not None and abs(backward.value) <= CLIPPED:
                         return self._found(case, backward.place, text, backward.value, activation.kind)

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import re
 
+import msgspec
 import numpy as np
 
 from flatline.causes.base import Cause, Choice, Decision, Evidence, Found, Level, RuledOut
 from flatline.causes.case import Case, number
 from flatline.observe.events import LoaderSeen
+from flatline.record.quoting import error
 from flatline.record.reader import Line, Recording
 
 # Rows on one rank over rows on another: what is not a whole multiple of the number of ranks makes the last batches differ
@@ -154,7 +156,7 @@ def _lengths(ranks: list[Recording]) -> tuple[dict[int, int], Line | None]:
 def _end(rank: Recording) -> str:
     if rank.ended is None:
         return "no end on record: it waited, or was killed"
-    text = rank.ended.exception or "in good order"
     # Gloo's messages begin with a line of its own source.
-    message = re.sub(r"^\[[^]]*\]\s*", "", rank.ended.message or "").splitlines()
-    return f"{text}: {message[0][:80]}" if message else text
+    lines = re.sub(r"^\[[^]]*\]\s*", "", rank.ended.message or "").splitlines()
+    told = msgspec.structs.replace(rank.ended, message=lines[0][:80] if lines else None)
+    return error(told, rank.include_data) or "in good order"

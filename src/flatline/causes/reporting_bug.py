@@ -13,6 +13,7 @@ from flatline.fixes.patch import Patch
 from flatline.record.matching import Match
 from flatline.record.printed import printed_losses
 from flatline.record.provenance import made_at
+from flatline.record.quoting import quoted
 from flatline.record.reader import Line
 from flatline.record.source import SourceFile
 
@@ -198,7 +199,7 @@ class ReportingBug(Cause):
             0.6,
             recording.line(found.printed.place),
             [
-                Evidence("printed", f"{last.text!r}"),
+                Evidence("printed", quoted(case.recording, last)),
                 Evidence("least of the losses computed before it", number(min(ends)), "near the printed one"),
             ],
             "Follow the printed number back: is it divided more than once, by too much, or another quantity than the loss?",
@@ -220,7 +221,7 @@ class ReportingBug(Cause):
             0.9,
             case.recording.line(found.printed.place),
             [
-                Evidence("printed", f"{last.text!r}"),
+                Evidence("printed", quoted(case.recording, last)),
                 Evidence("the loss there", number(true), "a number that the format can show"),
                 Evidence("decimals printed", str(decimals), "4, or %g"),
             ],

@@ -9,6 +9,7 @@ from flatline.causes.constant_targets import target_line
 from flatline.causes.judging import clearly_lower, contrast, finite, formula, loss
 from flatline.changes import Change
 from flatline.observe.events import Backward, CriterionCall, TensorFacts
+from flatline.record import quoting
 from flatline.record.provenance import made_at
 from flatline.record.reader import Line
 from flatline.record.source import SourceFile, argument_name
@@ -105,6 +106,8 @@ class TargetOutOfDomain(Cause):
         elif call.name in _SIGNS and target.counts:
             if not set(target.counts) <= {"-1", "1"}:
                 values = ", ".join(sorted(target.counts, key=float)[:6])
+                if not all(quoting.value(case.recording, one) for one in target.counts):
+                    values = span
                 return self._found(case, call, values, "-1 or 1", "Map the labels to -1 and 1: 2 * y - 1 for 0 and 1.")
         elif call.name == "poisson_nll_loss" and low < 0:
             return self._found(case, call, span, "counts, 0 or more", "A count cannot be negative.")

@@ -70,12 +70,13 @@ class ZeroByDesign(Cause):
                 "the slope means something",
                 case.criterion_line,
             )
-        surrogate = [self._surrogate(value, gradient) for value, gradient in pairs]
         value, gradient = pairs[0]
-        if not surrogate[0]:
+        if not self._surrogate(value, gradient):
             return None
+        # Of the steps at 0. One without a gradient tells nothing: its group had no contrast.
+        surrogate = [self._surrogate(v, g) for v, g in pairs if abs(v) < PRINTS_AS_ZERO and g != 0]
         typical = float(np.median(np.abs(curve.values[np.isfinite(curve.values)])))
-        if typical < PRINTS_AS_ZERO and sum(surrogate) > 0.9 * len(surrogate):
+        if typical < PRINTS_AS_ZERO and sum(surrogate) > max(0.9 * len(surrogate), 0.5 * len(pairs)):
             return Expected(
                 f"the loss is 0 by construction ({number(typical)} is typical), but its gradient is not "
                 f"({number(gradient)} at the first step) and the weights move: only the slope of this loss means "

@@ -30,6 +30,9 @@ _FILE = click.Path(dir_okay=False)
 @click.option("--sarif", "sarif_path", type=_FILE, help="Write the causes as SARIF 2.1.0, for code review tools.")
 @click.option("--markdown", is_flag=True, help="Print Markdown for an issue on stdout, and nothing on the terminal.")
 @click.option("--open", "open_page", is_flag=True, help="Open the HTML report in a browser.")
+@click.option(
+    "--include-data", is_flag=True, help="Reports may quote your data: printed lines, messages, labels, rows."
+)
 @click.option("--runs", "folder", type=click.Path(file_okay=False), default=".flatline", show_default=True)
 @click.argument("store", required=False)
 def report(
@@ -38,6 +41,7 @@ def report(
     sarif_path: str | None,
     markdown: bool,
     open_page: bool,
+    include_data: bool,
     folder: str,
     store: str | None,
 ) -> None:
@@ -47,7 +51,7 @@ def report(
     """
     json_file, sarif_file = require_folder("--json", json_path), require_folder("--sarif", sarif_path)
     page = require_folder("--html", html_path)
-    found = diagnosed(path_of(store, folder) if store is not None else Path(newest_store(folder)))
+    found = diagnosed(path_of(store, folder) if store is not None else Path(newest_store(folder)), include_data)
     if found is None:
         sys.exit(1)
     page = page or page_of(found.store)

@@ -41,6 +41,9 @@ def share(context: click.Context, option: click.Parameter, value: str) -> float:
 )
 @click.option("--prove", is_flag=True, help="Then prove it by experiment, as `flatline prove` does.")
 @click.option("--quiet", is_flag=True, help="No status line and no report; only the files that --json and --html name.")
+@click.option(
+    "--include-data", is_flag=True, help="Reports may quote your data: printed lines, messages, labels, rows."
+)
 @click.option("--runs", "folder", type=click.Path(file_okay=False), help="Folder for the record (default: .flatline).")
 @click.argument("program")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
@@ -52,6 +55,7 @@ def run(
     budget: float,
     prove: bool,
     quiet: bool,
+    include_data: bool,
     folder: str | None,
     program: str,
     arguments: tuple[str, ...],
@@ -71,6 +75,6 @@ def run(
         from flatline.commands.prove import run_experiments
 
         run_experiments(store, quiet=quiet, argv=(program, *arguments))
-    found = diagnosed(store)
+    found = diagnosed(store, include_data)
     deliver(found, store, json_file, page or (None if quiet else page_of(store)), quiet)
     sys.exit(end_like(strict_status(status, strict, found)))

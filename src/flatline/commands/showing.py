@@ -23,8 +23,8 @@ class Diagnosed:
     verdict: Verdict
 
 
-def diagnosed(store: Path) -> Diagnosed | None:
-    """Diagnoses a store. A store that cannot be read, and a fault of ours, are told in one line."""
+def diagnosed(store: Path, include_data: bool = False) -> Diagnosed | None:
+    """Diagnoses a store; with ``include_data`` what is told may quote the program's data. A store that cannot be read, and a fault of ours, are told in one line."""
     from flatline.experiments.fixed import kept as kept_fixes
     from flatline.experiments.proof import kept
     from flatline.record.reader import read
@@ -34,6 +34,8 @@ def diagnosed(store: Path) -> Diagnosed | None:
 
     try:
         recording = read(store)
+        for part in (recording, *recording.ranks):
+            part.include_data = include_data
         verdict = diagnose(recording, kept(store))
         fixes = kept_fixes(store)
         for fix in fixes.fixes if fixes is not None else []:

@@ -12,6 +12,7 @@ import numpy as np
 from flatline.live.answers import RunItem
 from flatline.live.stores import Store
 from flatline.observe import events as e
+from flatline.record.quoting import error
 from flatline.record.rows import decode, ends
 from flatline.record.state import state_of
 from flatline.record.store import StoreError
@@ -118,4 +119,4 @@ def _name(argv: list[str]) -> str:
 def _exception(ended: e.RunEnded | None) -> str | None:
     if ended is None or ended.exception is None:
         return None
-    return f"{ended.exception}: {ended.message}" if ended.message else ended.exception
+    return error(ended)

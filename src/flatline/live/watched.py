@@ -16,7 +16,7 @@ from flatline.live.glance import explain, run_item
 from flatline.live.intake import Intake
 from flatline.live.stores import Store
 from flatline.record.rows import decode, last_row, rows_after
-from flatline.record.store import StoreError
+from flatline.record.store import NotBegunError, StoreError
 
 MOST_WATCHED = 32
 # A record as long as this is read in several turns, so that a page shows something at once.
@@ -72,7 +72,7 @@ class WatchedRun:
                 self.problem = None
             except (StoreError, msgspec.MsgspecError, ValueError, TypeError) as error:
                 self.problem = explain(store, error)
-                self._next = now + RETRY_SECONDS
+                self._next = now + (PAUSE_SECONDS if isinstance(error, NotBegunError) else RETRY_SECONDS)
             if not self.complete:
                 self._next = 0.0
 

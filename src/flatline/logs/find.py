@@ -7,6 +7,7 @@ import re
 import shutil
 import stat
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -36,6 +37,7 @@ class NoLogError(Exception):
     """Nothing that could be read; the message says what was looked for."""
 
 
+@cache
 def formats() -> list[Format]:
     """The formats, printed lines last: what is text may yet be of another one."""
     found = [module for module in modules("flatline.logs.formats") if hasattr(module, "recognises")]

@@ -191,6 +191,8 @@ class Backward(Record):
     an optimizer holds and the graph does not. ``stale``: the first backward after a step found gradients that were not
     cleared. ``elements``: how many numbers the outermost mean or sum was over (-1: the loss is neither). ``outer``: the
     shapes of what has a gradient in a difference near the loss and of that difference, where broadcasting made it larger.
+    ``advantages``: the least and the greatest constant that an exponential near the loss is multiplied by, as a ratio of
+    probabilities is in policy gradients; empty where there is none.
     """
 
     tick: int
@@ -209,6 +211,7 @@ class Backward(Record):
     stale: bool = False
     elements: int = -1
     outer: list[list[int]] = []
+    advantages: list[float] = []
 
 
 class ParameterFacts(msgspec.Struct, array_like=True):

@@ -22,6 +22,8 @@ MOST_ELEMENTS = 1 << 18
 # tanh' = 1 - y², so |y| > 0.99; sigmoid' = y(1 - y), so |2y - 1| > 0.99.
 RAIL = 0.99
 _HEAD = 12
+# A penalty beside it doubles the nodes above the ratio.
+_NEAR = 32
 _LEAF = "torch::autograd::AccumulateGrad"
 _KINDS = {
     "ReluBackward0": ("relu", "_saved_result"),
@@ -100,6 +102,42 @@ def _outer(node: Any) -> list[list[int]]:
     before = [int(size) for size in children[0]._input_metadata[0].shape]
     after = [int(size) for size in node._input_metadata[0].shape]
     return [before, after] if math.prod(after) > math.prod(before) else []
+
+
+def advantages(order: list[tuple[Any, str]]) -> list[float]:
+    """The least and the greatest constant that an exponential near the loss is multiplied by; empty without one.
+
+    A policy gradient multiplies the ratio of probabilities, ``exp(new - old)``, by what the answer was worth beyond its
+    group's mean (Schulman and others, Proximal Policy Optimization Algorithms, equation 7).
+    """
+    found: list[torch.Tensor] = []
+    for node, name in order[:_NEAR]:
+        if name != "MulBackward0":
+            continue
+        ratio, rest = (child for child, _ in node.next_functions)
+        constant = "_saved_other" if rest is None else "_saved_self"
+        inside = rest if ratio is None else ratio
+        if (ratio is None) == (rest is None) or not _ratio(inside):
+            continue
+        try:
+            value = getattr(node, constant)
+        except RuntimeError:
+            # Changed in place since.
+            continue
+        if isinstance(value, torch.Tensor) and value.numel() and measure.readable(value):
+            found += torch.aminmax(value.detach().float())
+    numbers = measure.read(found)
+    return [min(numbers), max(numbers)] if numbers else []
+
+
+def _ratio(node: Any) -> bool:
+    """Whether a node is the exponential of a difference, which may be clipped before."""
+    if node.name() != "ExpBackward0":
+        return False
+    below = node.next_functions[0][0]
+    if below is not None and below.name().startswith("Clamp"):
+        below = below.next_functions[0][0]
+    return below is not None and below.name() == "SubBackward0"
 
 
 def _activation(node: Any, name: str, depth: int) -> Activation | None:

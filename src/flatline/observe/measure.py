@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from flatline.observe.events import TensorFacts
+from flatline.observe.session import Arriving
 
 MOST_ELEMENTS = 1 << 21
 MOST_VALUES = 64
@@ -44,10 +45,15 @@ VIEWS = frozenset(
 )
 
 
+# Only builds for CUDA have it. A value that is read while a graph is recorded spoils the graph.
+_capturing = getattr(torch._C, "_cuda_isCurrentStreamCapturing", None)
+
+
 def ordinary() -> bool:
-    """Whether values can be read now: not while torch compiles, traces, or transforms a function."""
+    """Whether values can be read now: not while torch compiles, traces, or transforms a function, or CUDA records a graph."""
     return not (
         torch.compiler.is_compiling()
+        or (_capturing is not None and torch.cuda.is_initialized() and _capturing())  # type: ignore[no-untyped-call]
         or torch._C._get_tracing_state() is not None
         or torch._C._functorch.peek_interpreter_stack() is not None
     )
@@ -76,6 +82,44 @@ def scalar(tensor: torch.Tensor) -> float:
     """The value of a tensor with one element."""
     # Not tensor.item(): the program may have replaced that method by one that counts its calls.
     return float(torch._C.TensorBase.item(tensor))
+
+
+class Transfer:
+    """The value of a tensor with one element on a CUDA device, as a copy that the device makes when it comes to it.
+
+    ``non_blocking`` into pinned memory is the one copy for which the host does not wait:
+    https://docs.pytorch.org/docs/stable/notes/cuda.html#use-pinned-memory-buffers.
+    """
+
+    def __init__(self, tensor: torch.Tensor) -> None:
+        with torch.no_grad():
+            self._copy = torch.empty((), dtype=tensor.dtype, pin_memory=True)
+            self._copy.copy_(tensor.detach().reshape(()), non_blocking=True)
+        self._done = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        self._done.record(torch.cuda.current_stream(tensor.device))
+
+    @property
+    def here(self) -> bool:
+        return bool(self._done.query())  # type: ignore[no-untyped-call]
+
+    def value(self) -> float:
+        self._done.synchronize()
+        return scalar(self._copy)
+
+
+def arriving(tensor: torch.Tensor) -> float | Arriving:
+    """The value of a tensor with one element; from a CUDA device one that arrives later.
+
+    >>> arriving(torch.tensor(1.5))
+    1.5
+    """
+    if tensor.is_cuda and tensor.is_floating_point():
+        try:
+            return Transfer(tensor)
+        except RuntimeError:
+            # No memory can be pinned here.
+            pass
+    return scalar(tensor)
 
 
 def read(values: Sequence[torch.Tensor]) -> list[float]:

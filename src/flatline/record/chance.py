@@ -64,7 +64,7 @@ def chance_level(recording: Recording) -> Chance | None:
     squared error: the variance of the observed targets.
     """
     main = main_call(recording)
-    if main is None or main.reduction not in ("mean", "") or main.target is None:
+    if main is None or main.target is None or not (main.reduction in ("mean", "") or averaged(recording, main)):
         return None
     counts = label_counts(recording, main)
     total = sum(counts.values())
@@ -92,10 +92,32 @@ def chance_level(recording: Recording) -> Chance | None:
 def optimises_main(recording: Recording, curve: Curve) -> bool:
     """Whether the curve is the main criterion itself, and not a sum with other terms or a scaled copy."""
     main = main_call(recording)
-    criterion = recording.curve(main.series) if main is not None else None
-    if criterion is None or not len(criterion) or not len(curve):
+    if main is None or not len(curve):
         return False
+    criterion = recording.curve(main.series)
+    if criterion is None or not len(criterion):
+        return averaged(recording, main) and curve is recording.optimised[0]
     return bool(np.isclose(criterion.values[0], curve.values[0], rtol=1e-4, equal_nan=True))
+
+
+def averaged(recording: Recording, main: CriterionCall) -> bool:
+    """Whether a criterion gives one number for each sample (``reduction="none"``) and their plain mean is optimised.
+
+    Keras and others average outside of the criterion, with weights where the program gives some. It is told by the
+    numbers: at the measured steps with one call, what is optimised is the mean of what the criterion gave.
+    """
+    if main.reduction != "none" or not recording.optimised:
+        return False
+    curve = recording.optimised[0]
+    optimised = dict(zip(curve.steps.tolist(), curve.values.tolist()))
+    same = [c for c in recording.calls if c.series == main.series and c.result is not None]
+    steps = Counter(c.step for c in same)
+    pairs = [
+        (c.result.mean, optimised[c.step])
+        for c in same
+        if c.result is not None and steps[c.step] == 1 and c.step in optimised
+    ]
+    return bool(pairs) and all(math.isclose(mean, value, rel_tol=1e-4) or mean != mean for mean, value in pairs)
 
 
 def is_squared_error(recording: Recording, call: CriterionCall, scaled: bool = False) -> bool:

@@ -29,7 +29,10 @@ _EVALUATION = re.compile(
 
 @dataclass
 class Number:
-    """A printed number. ``resolution`` is half a unit of its last printed digit: the rounding error it may hold."""
+    """A printed number. ``resolution`` is half a unit of its last printed digit: the rounding error it may hold.
+
+    ``text`` is the whole line; reports quote it by :func:`flatline.record.quoting.quoted`.
+    """
 
     tick: int
     step: int
@@ -37,6 +40,9 @@ class Number:
     resolution: float
     text: str
     exhausted: list[str] = field(default_factory=list)
+    # The name that the line gives it, empty where only the source names it; and the number as it was written.
+    label: str = ""
+    written: str = ""
 
 
 @dataclass
@@ -65,7 +71,16 @@ def printed_losses(recording: Recording) -> list[PrintedLoss]:
             if key not in series:
                 series[key] = PrintedLoss(line.place, label, [])
             series[key].numbers.append(
-                Number(line.tick, line.step, float(text), resolution(text), line.text.strip(), line.exhausted)
+                Number(
+                    line.tick,
+                    line.step,
+                    float(text),
+                    resolution(text),
+                    line.text.strip(),
+                    line.exhausted,
+                    label if label.lower() in line.text.lower() else "",
+                    text,
+                )
             )
     return list(series.values())
 

@@ -86,6 +86,8 @@ class Recording:
     """Everything that was observed of one run, with the questions that symptoms and causes ask of it."""
 
     def __init__(self, records: list[e.Event], ranks: list[Recording] | None = None) -> None:
+        # Whether what is told of it may quote what the program's data say: see `flatline.record.quoting`.
+        self.include_data = False
         # The recordings of all processes that trained together, this one among them; empty when there was one.
         self.ranks = ranks if ranks is not None else []
         # The process that forked or spawned them.

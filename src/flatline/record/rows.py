@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from flatline.observe.events import Event
-from flatline.record.store import FORMAT, ZLIB, StoreError
+from flatline.record.store import FORMAT, ZLIB, NotBegunError, StoreError
 
 MOST_BYTES = 4_000_000
 _decoder = msgspec.msgpack.Decoder(list[Event])
@@ -90,6 +90,7 @@ def rows_after(path: str | Path, last: int = 0, most: int = MOST_BYTES) -> list[
                 if size >= most:
                     break
         except _UNREADABLE as error:
+            _require_begun(path, connection)
             raise _unreadable(path, error) from error
     return rows
 
@@ -127,6 +128,7 @@ def ends(path: str | Path, first: int = 4, last: int = 2) -> tuple[list[bytes], 
             number = int(tail[0][0]) if tail else 0
             return [bytes(row[0]) for row in head], [bytes(row[1]) for row in reversed(tail)], number
         except _UNREADABLE as error:
+            _require_begun(path, connection)
             raise _unreadable(path, error) from error
 
 
@@ -154,6 +156,18 @@ def _require_format(path: str | Path, connection: sqlite3.Connection) -> None:
     versions = [row[0] for row in connection.execute("SELECT version FROM format")]
     if versions and versions[0] > FORMAT:
         raise StoreError(f"{path} was written by a newer flatline (format {versions[0]}); update flatline")
+
+
+def _require_begun(path: str | Path, connection: sqlite3.Connection) -> None:
+    """A store is an empty file first, which takes its name, and gets its tables when the program's Python has started."""
+    try:
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    except _UNREADABLE:
+        return
+    if not {"flush", "format"} <= tables and tables <= {"flush", "format"}:
+        raise NotBegunError(
+            f"nothing has been written to the record {path} yet: its program is starting, or ended before it could be recorded"
+        ) from None
 
 
 def _unreadable(path: str | Path, error: Exception) -> StoreError:

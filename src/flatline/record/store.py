@@ -31,6 +31,10 @@ class StoreError(Exception):
     """A store cannot be opened or read; the message says which file and what to do next."""
 
 
+class NotBegunError(StoreError):
+    """Nothing has been written to a store: its program is starting, or ended before anything was recorded."""
+
+
 class Writer:
     """Appends records to a store. Opened in the watched process.
 

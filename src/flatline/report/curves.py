@@ -10,6 +10,7 @@ import numpy as np
 from flatline.experiments.proof import CurveItem
 from flatline.observe import events as e
 from flatline.record.printed import printed_losses
+from flatline.record.quoting import error, printed_label
 from flatline.record.reader import Recording
 from flatline.report.listing import where
 from flatline.report.thinning import short, thin
@@ -69,7 +70,9 @@ def losses(recording: Recording, most: int) -> list[Line]:
         steps = np.array([n.step for n in printed.numbers], np.int64)
         values = np.array([n.value for n in printed.numbers])
         # The program may have printed an infinity, and one step's number more than once.
-        lines.append(_line("printed", printed.label, where(recording, printed.place), steps, values, most))
+        lines.append(
+            _line("printed", printed_label(recording, printed), where(recording, printed.place), steps, values, most)
+        )
     return lines
 
 
@@ -176,4 +179,4 @@ def ended(recording: Recording) -> str:
     if end.exception is None:
         return "normally"
     line = where(recording, end.place)
-    return f"with {end.exception}: {end.message or ''}".rstrip(": ") + (f" ({line})" if line else "")
+    return f"with {error(end, recording.include_data)}" + (f" ({line})" if line else "")

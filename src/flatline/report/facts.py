@@ -12,6 +12,7 @@ from flatline.report.curves import Line, Mark, Trial, ended, epochs, losses, mar
 from flatline.report.heatmap import HeatMap, heat_maps
 from flatline.report.inputs import Labels, Loader, Tensor, labels, loaders, tensors
 from flatline.report.listing import Listing, listings
+from flatline.report.samples import SampleRow, samples
 from flatline.verdict import Verdict
 
 MOST_POINTS = 2000
@@ -46,6 +47,7 @@ class Facts(msgspec.Struct):
     labels: Labels | None
     trials: list[Trial]
     epochs_every: int = 1
+    samples: list[SampleRow] = []
 
     def to_json(self) -> bytes:
         """As JSON; NaN and infinities are null."""
@@ -75,6 +77,7 @@ def facts(recording: Recording, verdict: Verdict, store: str | Path | None = Non
         labels(recording),
         trials(verdict),
         every,
+        samples(recording),
     )
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from flatline.observe import events as e
 from flatline.record.chance import chance_level, label_counts, main_call
+from flatline.record.quoting import value
 from flatline.record.reader import Recording
 from flatline.report.listing import where
 from flatline.report.thinning import short
@@ -103,12 +104,19 @@ def labels(recording: Recording) -> Labels | None:
     chance = chance_level(recording)
     return Labels(
         main.name,
-        _most_common(counts.items()),
+        _named(recording, _most_common(counts.items())),
         len(counts),
         sum(counts.values()),
         short(chance.value) if chance is not None and math.isfinite(chance.value) else None,
         chance.what if chance is not None else "",
     )
+
+
+def _named(recording: Recording, counts: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Values that are more than numbers of classes are data: they are told apart by how frequent they are."""
+    if all(value(recording, label) for label, _ in counts):
+        return counts
+    return [(f"value {number}", seen) for number, (_, seen) in enumerate(counts, start=1)]
 
 
 def _most_common(counts: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from flatline.record.printed import printed_losses
+from flatline.record.quoting import quoted
 from flatline.record.reader import Recording
 from flatline.record.source import shares_loop
 from flatline.symptoms.base import Symptom
@@ -39,7 +40,7 @@ def detect(recording: Recording) -> list[Symptom]:
             and any(shares_loop(recording, printed.place, c.place) for c in recording.optimised)
         ):
             first = printed.numbers[empty[0]]
-            text = f"nothing was computed between two printed losses from epoch {empty[0] + 1} on ({first.text!r})"
+            text = f"nothing was computed between two printed losses from epoch {empty[0] + 1} on ({quoted(recording, first)})"
             found.append(Symptom(NAME, first.step, 0.0, text, epoch=empty[0] + 1))
             break
     return found

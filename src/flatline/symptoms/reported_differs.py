@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flatline.record.matching import match
 from flatline.record.printed import printed_losses
+from flatline.record.quoting import quoted
 from flatline.record.reader import Recording
 from flatline.symptoms.base import Symptom
 
@@ -16,10 +17,8 @@ def detect(recording: Recording) -> list[Symptom]:
         if found.agrees is False:
             number = printed.numbers[-1]
             true = next((t for t in reversed(found.true) if t == t), float("nan"))
-            text = f"the program prints {number.text!r}; the loss it computed there is {true:.4g}"
+            text = f"the program prints {quoted(recording, number)}; the loss it computed there is {true:.4g}"
             if found.factor == "non-finite":
-                text = (
-                    f"the program prints {number.text!r} where the loss is NaN or infinite: it shows {found.quantity}"
-                )
+                text = f"the program prints {quoted(recording, number)} where the loss is NaN or infinite: it shows {found.quantity}"
             return [Symptom(NAME, printed.numbers[0].step, number.value, text)]
     return []

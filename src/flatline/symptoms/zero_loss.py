@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from flatline.record.printed import printed_losses
+from flatline.record.quoting import quoted
 from flatline.record.reader import Recording
 from flatline.symptoms.base import Symptom
 
@@ -31,7 +32,7 @@ def detect(recording: Recording) -> list[Symptom]:
         if not printed.evaluation and values[-1] == 0 and (len(values) < 2 or values[-2] == 0 or len(values) == 2):
             first = next(i for i in range(len(values)) if all(v == 0 for v in values[i:]))
             number = printed.numbers[first]
-            text = f"the program prints its loss as 0 ({number.text!r})"
+            text = f"the program prints its loss as 0 ({quoted(recording, number)})"
             found.append(Symptom(NAME, number.step, 0.0, text))
             break
     return found

@@ -18,7 +18,7 @@ from flatline.observe.probes.inner import InnerProbe
 from flatline.observe.probes.samples import Samples
 from flatline.observe.probes.structure import StructureProbe
 from flatline.observe.registry import Registry
-from flatline.observe.session import Session
+from flatline.observe.session import Arriving, Numbers, Session
 from flatline.observe.weights import Before
 
 
@@ -106,20 +106,35 @@ class BackwardProbe:
         value: float | None = None
         bad = False
         if loss.numel() == 1 and measure.readable(loss):
-            value = session.last_loss = measure.scalar(loss)
+            series = session.numbers("optimised", "loss", place)
+            number = self._number(loss, series)
             inputs = self._registry.inputs
-            size = inputs[0].shape[0] if inputs and inputs[0].dim() else 1
-            session.numbers("optimised", "loss", place).add(tick, session.step, value, size)
-            bad = value - value != 0.0 and self._first_bad(tick, place, loss)
-            if value == 0.0 or value != value:
-                self._odd += 1
-                if self._odd <= 2:
-                    session.schedule.event(session.step // max(len(self._registry.live_optimizers), 1))
+            series.add(tick, session.step, number, inputs[0].shape[0] if inputs and inputs[0].dim() else 1)
+            session.last_loss = series.latest
+            if isinstance(number, float):
+                value = number
+                bad = value - value != 0.0 and self._first_bad(tick, place, loss)
+                if value == 0.0 or value != value:
+                    self._odd += 1
+                    if self._odd <= 2:
+                        session.schedule.event(session.step // max(len(self._registry.live_optimizers), 1))
         if not session.crowded and (session.sampled or bad or not loss.requires_grad):
             behind = graph.walk(loss.grad_fn, measure_activations=not session.checkpointing)
             if session.sampled and behind.order:
                 seen.append((loss, behind))
             self._graph(loss, behind, value, tick, place, user_frame)
+
+    def _number(self, loss: torch.Tensor, series: Numbers) -> float | Arriving:
+        """The loss: where it is computed by a device, nobody waits for it but to measure a step or find a cause."""
+        if self._session.sampled or not loss.requires_grad:
+            return measure.scalar(loss)
+        number = measure.arriving(loss)
+        if isinstance(number, float):
+            return number
+        series.settle()
+        if series.odd and (self._odd < 2 or (series.latest - series.latest != 0.0 and self._bad < 2)):
+            return measure.scalar(loss)
+        return number
 
     def _graph(
         self, loss: torch.Tensor, found: graph.Walk, value: float | None, tick: int, place: int | None, frame: Any
@@ -163,6 +178,7 @@ class BackwardProbe:
                 stale=stale,
                 elements=_elements(loss.grad_fn),
                 outer=found.outer,
+                advantages=[] if session.checkpointing else graph.advantages(found.order),
             )
         )
 

@@ -23,7 +23,7 @@ from flatline.observe.location import local_values
 from flatline.observe.patching import Patches, unseen
 from flatline.observe.probes.samples import Samples
 from flatline.observe.registry import Registry
-from flatline.observe.session import Session
+from flatline.observe.session import Arriving, Numbers, Session
 
 FUNCTIONS = (
     "cross_entropy",
@@ -213,10 +213,11 @@ class CriterionProbe:
         value: float | None = None
         odd = False
         if result.numel() == 1 and measure.readable(result):
-            value = measure.scalar(result)
-            series.add(tick, session.step, value, first.shape[0] if first is not None and first.dim() else 1)
-            # NaN and the infinities are what is not equal to itself after a subtraction.
-            odd = value == 0.0 or value - value != 0.0
+            number = self._number(result, series, training)
+            series.add(tick, session.step, number, first.shape[0] if first is not None and first.dim() else 1)
+            if isinstance(number, float):
+                value = number
+                odd = series.odd
         if training:
             self._registry.calls_since_backward += 1
         if odd and session.step > 12:
@@ -226,6 +227,17 @@ class CriterionProbe:
         # Without gradients a loss module may be called once an epoch: its first calls are always worth a look.
         measured = odd or (session.sampled and training) or (not training and len(series.values) <= 3)
         return _Seen(tick, series.number, place, training, reduction, value, measured)
+
+    def _number(self, result: torch.Tensor, series: Numbers, training: bool) -> float | Arriving:
+        """The value: where it is computed by a device, nobody waits for it but in calls that are to be measured."""
+        if (self._session.sampled and training) or (not training and len(series.values) < 3):
+            return measure.scalar(result)
+        number = measure.arriving(result)
+        if not isinstance(number, float):
+            series.settle()
+            if series.odd and self._zero_calls < 32:
+                return measure.scalar(result)
+        return number
 
     def _measure(
         self,
