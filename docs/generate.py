@@ -38,7 +38,7 @@ def page(name: str, cause: Cause) -> str:
     """One cause: its title, its story with the headings as markdown, and its cases."""
     rows = [f"# {name}", "", f"*{cause.title[0].upper()}{cause.title[1:]}.* Row {cause.row}, since {cause.since}.", ""]
     heading = ""
-    for line in cause.story().splitlines():
+    for line in cause.page().splitlines():
         text = line.strip()
         if text in HEADINGS:
             heading = text

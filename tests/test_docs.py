@@ -16,6 +16,7 @@ from click.testing import CliRunner
 import flatline
 from flatline.causes.base import catalogue
 from flatline.cli import main
+from flatline.commands.causes import causes
 
 ROOT = Path(__file__).parent.parent
 PAGES = [
@@ -54,6 +55,15 @@ def test_each_cause_tells_its_whole_story(pages: Path, name: str) -> None:
     assert [h for h in found if h not in ("A run", "Cases")] == list(generate.HEADINGS)
     assert all(value for heading, value in found.items() if heading != "A run")
     assert text.startswith(f"# {name}\n")
+
+
+@pytest.mark.parametrize("name", [name for name, cause in catalogue().items() if cause.choices])
+def test_a_choice_stands_with_its_cost_on_the_page_and_in_explain(name: str) -> None:
+    committed = (ROOT / "docs" / "causes" / f"{name}.md").read_text(encoding="utf-8")
+    explained = CliRunner().invoke(causes, ["explain", name]).output
+    for choice in catalogue()[name].choices:
+        told = f"- {choice.what} Cost: {choice.cost}."
+        assert told in explained and generate._linked(told) in committed, f"{told}: run `make docs`"
 
 
 def test_there_is_a_page_for_each_cause_and_no_other(pages: Path) -> None:

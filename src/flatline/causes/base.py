@@ -174,6 +174,15 @@ class Cause(ABC):
     def story(cls) -> str:
         return inspect.cleandoc(cls.__doc__ or "")
 
+    @classmethod
+    def page(cls) -> str:
+        """The story, with the choices and the cost of each below *Fix*: what is a judgement is told wherever it is read."""
+        if not cls.choices:
+            return cls.story()
+        rows = [f"    - {choice.what} Cost: {choice.cost}." for choice in cls.choices]
+        told = "\n".join(["    Which of these is right is for you to judge:", "", *rows, "", ""])
+        return re.sub(r"^(?=References$)", lambda _: told, cls.story(), count=1, flags=re.MULTILINE)
+
 
 def catalogue() -> dict[str, Cause]:
     """Every cause by name; a file of this package that defines a subclass of Cause is one."""

@@ -57,7 +57,10 @@ class ConstantTargets(Cause):
             "the labels have to be made again",
         ),
         Choice("Shuffle the data, where they are sorted by label.", "none, when the order carries nothing"),
-        Choice("Take the majority as answer and train nothing.", "right where the data really have one class"),
+        Choice(
+            "Take the majority as answer and train nothing.",
+            "the model tells nothing; right only where the data really have one class",
+        ),
     )
 
     def decide(self, case: Case) -> Decision | None:

@@ -19,7 +19,7 @@ def causes(context: click.Context) -> None:
 @causes.command()
 @click.argument("name")
 def explain(name: str) -> None:
-    """Tells what a cause is, what shows it, how it is told apart, and the fix."""
+    """Tells what a cause is, what shows it, how it is told apart, and the fix, or the choices with their costs."""
     from difflib import get_close_matches
 
     from flatline.causes.base import catalogue
@@ -30,4 +30,4 @@ def explain(name: str) -> None:
         hint = f"; did you mean {', '.join(near)}?" if near else "; `flatline causes` lists them"
         raise click.UsageError(f"no cause is called {name!r}{hint}")
     cause = known[name]
-    click.echo(f"{name} ({cause.row}): {cause.title}\n\n{cause.story()}")
+    click.echo(f"{name} ({cause.row}): {cause.title}\n\n{cause.page()}")
