@@ -132,9 +132,7 @@ class RanksUneven(Cause):
                     "with as many batches on each rank, all of them end in good order",
                     "with as many batches on each rank they do not end in good order either",
                     lambda control, trial: not _in_order(trial),
-                    lambda some: (
-                        "all ranks ended in good order" if _in_order(some) else "a rank did not end in good order"
-                    ),
+                    lambda some: "all ranks ended well" if _in_order(some) else "a rank failed",
                 ),
             )
         ]
