@@ -109,10 +109,10 @@ def _unwritten(folder: Path, kind: str) -> Path:
 @pytest.mark.parametrize("kind", ["reserved", "no table yet"])
 def test_a_record_that_nothing_was_written_to_is_no_damaged_one(kind: str, tmp_path: Path) -> None:
     path = _unwritten(tmp_path, kind)
-    with pytest.raises(NotBegunError, match="nothing has been written to the record"):
+    with pytest.raises(NotBegunError, match="holds nothing yet"):
         read(path)
     shown = CliRunner().invoke(main, ["report", str(path)])
-    assert shown.exit_code == 1 and "nothing has been written" in shown.output and "damaged" not in shown.output
+    assert shown.exit_code == 1 and "holds nothing yet" in shown.output and "damaged" not in shown.output
     [store] = Stores(tmp_path).all()
     with pytest.raises(StoreError) as raised:
         read(path)

@@ -166,7 +166,7 @@ def _require_begun(path: str | Path, connection: sqlite3.Connection) -> None:
         return
     if not {"flush", "format"} <= tables and tables <= {"flush", "format"}:
         raise NotBegunError(
-            f"nothing has been written to the record {path} yet: its program is starting, or ended before it could be recorded"
+            f"{path} holds nothing yet: its program is starting, or ended before anything could be recorded"
         ) from None
 
 
