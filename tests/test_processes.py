@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from flatline import ending
 from flatline.cli import main
 from flatline.observe import events as e
+from flatline.proving import CannotProve, prove_run
 from flatline.record.reader import Recording, rank_stores, read
 from flatline.verdict import diagnose
 from runs import environment, needs_posix, plain, recording, runs_folder, watched, write
@@ -156,7 +157,7 @@ def test_a_killed_rank_is_named_and_what_it_wrote_is_kept(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [("prove", "program.py"), ("run", "--prove", "program.py")], ids=" ".join)
-def test_experiments_under_torchrun_are_refused(
+def test_experiments_behind_torchrun_say_to_stand_before_it(
     arguments: tuple[str, ...], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(folder, "program.py", "print('ran')")
@@ -165,8 +166,84 @@ def test_experiments_under_torchrun_are_refused(
     monkeypatch.setenv("WORLD_SIZE", "2")
     result = CliRunner().invoke(main, list(arguments))
     assert result.exit_code == 2
-    assert "under torchrun" in result.output
+    assert "`flatline prove torchrun --nproc-per-node 2 PROGRAM`" in result.output
     assert not list(folder.glob(".flatline/*"))
+
+
+def test_a_run_recorded_behind_torchrun_says_how_it_is_proven(folder: Path) -> None:
+    write(folder, "program.py", RANK)
+    under_torchrun(folder)
+    recorded = next(runs_folder(folder).glob("*rank0.sqlite"))
+    with pytest.raises(CannotProve, match=re.escape("`flatline prove torchrun --nproc-per-node 2 program.py`")):
+        prove_run(recorded)
+
+
+SAME = """
+import torch, torch.distributed as dist, torch.nn as nn
+from torch.nn.parallel import DistributedDataParallel as DDP
+from torch.utils.data import DataLoader, TensorDataset
+
+dist.init_process_group("gloo")
+torch.manual_seed(0)
+x = torch.randn(256, 8)
+model = DDP(nn.Linear(8, 1))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+data = TensorDataset(x, x[:, :1] * 2)
+for epoch in range(2):
+    for a, b in DataLoader(data, batch_size=16, shuffle=True, generator=torch.Generator().manual_seed(epoch)):
+        loss = nn.functional.mse_loss(model(a), b)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    print(dist.get_rank(), epoch, loss.item(), model.module.weight.sum().item(), flush=True)
+dist.destroy_process_group()
+"""
+
+
+def _starter(folder: Path, *before: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", *before, "torch.distributed.run", "--nproc-per-node", "2", "program.py"]
+    return subprocess.run(
+        command, cwd=folder, env=environment(COLUMNS="100"), capture_output=True, text=True, timeout=300
+    )
+
+
+def test_ranks_that_a_watched_torchrun_starts_are_recorded_and_compute_the_same(folder: Path) -> None:
+    write(folder, "program.py", SAME)
+    alone = _starter(folder)
+    watched = _starter(folder, "flatline", "run", "--runs", str(runs_folder(folder)), "--quiet", "-m")
+    assert (
+        sorted(watched.stdout.splitlines()) == sorted(alone.stdout.splitlines()) and len(alone.stdout.splitlines()) == 4
+    )
+    assert watched.returncode == alone.returncode == 0, watched.stderr
+    seen = recording(folder)
+    assert [(rank.run.rank, rank.backwards) for rank in seen.ranks] == [(0, 32), (1, 32)]
+    assert seen.run.module and seen.run.argv == ["torch.distributed.run", "--nproc-per-node", "2", "program.py"]
+
+
+def test_a_failing_rank_ends_a_watched_torchrun_as_it_ends_one_alone(folder: Path) -> None:
+    write(folder, "program.py", SAME.replace("dist.destroy_process_group()", "raise SystemExit(3 * dist.get_rank())"))
+    alone = _starter(folder)
+    watched = _starter(folder, "flatline", "run", "--runs", str(runs_folder(folder)), "--quiet", "-m")
+    assert watched.returncode == alone.returncode == 1
+    assert re.search(r"rank\s*: 1 .*\n\s*exitcode\s*: 3", watched.stderr), watched.stderr
+
+
+def test_experiments_before_torchrun_start_all_ranks_again(folder: Path) -> None:
+    write(folder, "program.py", SAME)
+    command = ["prove", "--seeds", "1", "--json", "verdict.json", "--runs", str(runs_folder(folder)), "torchrun"]
+    done = subprocess.run(
+        [sys.executable, "-m", "flatline", *command, "--nproc-per-node", "2", "program.py"],
+        cwd=folder,
+        env=environment(COLUMNS="100"),
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr
+    causes = json.loads((folder / "verdict.json").read_text())["causes"]
+    assert [(c["name"], c["level"]) for c in causes if c["name"] == "ranks-same-data"] == [
+        ("ranks-same-data", "proven")
+    ]
 
 
 def _rank(number: int, *more: e.Event) -> Recording:

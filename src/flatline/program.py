@@ -14,7 +14,11 @@ import types
 from collections.abc import Callable, MutableSequence
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from flatline import processes
+from flatline.environment import Program
+from flatline.launching import follow_starter, is_starter
 from flatline.observe import heartbeat
 from flatline.observe.budget import BUDGET
 from flatline.observe.events import RunEnded, RunStarted
@@ -49,6 +53,7 @@ class Recorder:
         beat: MutableSequence[float] | None = None,
         budget: float = BUDGET,
         began: float | None = None,
+        starter: Program | None = None,
     ) -> None:
         began = time.perf_counter() if began is None else began
         self._process = os.getpid()
@@ -90,6 +95,15 @@ class Recorder:
         before = sys.orig_argv[: len(sys.orig_argv) - len(argv)]
         self._started.module = before[-1:] == ["-m"]
         self._started.python = before[:-1] if self._started.module else before
+        self._program = Program(self._started.python, self._started.module, argv)
+        if starter is not None:
+            # What would start this rank again, with all others: to that the run belongs.
+            self._started.python, self._started.module, self._started.argv = (
+                starter.python,
+                starter.module,
+                starter.argv,
+            )
+            self._started.world = 0
         self.session.emit(self._started)
         if beat is not None:
             heartbeat.heed(beat, self.session.guards)
@@ -165,6 +179,8 @@ class Recorder:
             self._started.seed = torch.initial_seed()
             self.session.emit(self._started)
             processes.follow(self.patches, self._joined, self._settings)
+            if is_starter(self._program):
+                follow_starter(self.patches, self._program, self._settings)
 
         self.session.guarded("install", install)()
 
@@ -267,7 +283,12 @@ def start(settings: dict[str, str], began: float) -> Recorder:
         budget=float(settings.get("FLATLINE_RUN_BUDGET", BUDGET)),
         began=began,
         beat=_beat(settings),
+        starter=_starter(settings.get("FLATLINE_RUN_STARTER")),
     )
+
+
+def _starter(text: str | None) -> Program | None:
+    return msgspec.json.decode(text, type=Program) if text else None
 
 
 def _beat(settings: dict[str, str]) -> MutableSequence[float] | None:

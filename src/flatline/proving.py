@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -104,8 +105,8 @@ def program_of(recording: Recording, argv: Sequence[str] | None = None, command:
         )
     if run.world > 1:
         raise CannotProve(
-            f"this is one of {run.world} processes that torchrun or the like started: a trial is one program, and cannot "
-            "start all of them again. A program that starts its processes by itself (torch.multiprocessing) can be tested"
+            f"this is one of {run.world} processes that were started from outside, and trials start all of them again: "
+            f"run `flatline {command} torchrun --nproc-per-node {run.world} {shlex.join(run.argv)}`"
         )
     if not os.path.isdir(run.directory):
         raise CannotProve(f"the folder of this run, {run.directory}, is gone")

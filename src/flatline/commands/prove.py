@@ -12,6 +12,7 @@ from flatline.commands.showing import deliver, diagnosed, page_of, require_folde
 from flatline.commands.starting import (
     PASS_ON,
     launched,
+    named,
     require_one_process,
     require_program,
     settle_all,
@@ -103,6 +104,7 @@ def prove(
     else:
         if not module:
             require_program(program)
+        module, program = named(module, program)
         status, store = launched(module, program, arguments, folder, quiet)
     argv = None if program.endswith(".sqlite") and not module else (program, *arguments)
     proven = run_experiments(store, on, budget, max_trials, memory, quiet, argv, seeds)

@@ -11,6 +11,7 @@ from flatline.commands.showing import deliver, diagnosed, page_of, require_folde
 from flatline.commands.starting import (
     PASS_ON,
     launched,
+    named,
     only_first_rank,
     require_one_process,
     require_program,
@@ -69,6 +70,7 @@ def run(
     if prove:
         require_one_process("--prove")
     json_file, page = require_folder("--json", json_path), require_folder("--html", html_path)
+    module, program = named(module, program)
     status, store = launched(module, program, arguments, folder, quiet, {"BUDGET": str(budget)})
     only_first_rank(status, store)
     if prove:

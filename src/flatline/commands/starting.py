@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import time
@@ -11,6 +12,7 @@ import click
 
 from flatline.commands.showing import Diagnosed
 from flatline.launcher import end_like, launch, new_store, own_rank, wait_for_ranks, write_exit
+from flatline.launching import COMMANDS
 
 STRICT_STATUS = 10
 # Options of flatline come before the program; everything after it is the program's.
@@ -28,6 +30,7 @@ def launched(
 ) -> tuple[int, Path]:
     """Runs a program to its end, watched: its status, and its store as one file."""
     store = new_store(folder).absolute()
+    module, program = named(module, program)
     status = launch("module" if module else "script", program, arguments, store, not quiet, settings)
     if store.is_file() and not store.stat().st_size:
         # Taken for this run, and nothing was recorded.
@@ -65,11 +68,23 @@ def require_one_process(what: str) -> None:
         # torchrun ends all ranks when one has failed: the first is given time to say why.
         time.sleep(2)
         sys.exit(2)
+    world = os.environ.get("LOCAL_WORLD_SIZE", os.environ["WORLD_SIZE"])
     raise click.UsageError(
-        f"{what} cannot run under torchrun: its trials would have to start all ranks again, and a trial is one program. "
-        "Record the run with `torchrun … -m flatline run PROGRAM`; a program that starts its processes by itself "
-        "(torch.multiprocessing) can be tested by `flatline prove PROGRAM`"
+        f"{what} cannot run under torchrun, because its trials start all ranks again: put it before, as in "
+        f"`flatline prove torchrun --nproc-per-node {world} PROGRAM`"
     )
+
+
+def named(module: bool, program: str) -> tuple[bool, str]:
+    """A program as Python finds it: the command of a starter (torchrun, accelerate) by its module, if no file here is called
+    that.
+
+    >>> named(False, "torchrun")
+    (True, 'torch.distributed.run')
+    """
+    if module or program not in COMMANDS or Path(program).exists():
+        return module, program
+    return True, COMMANDS[program]
 
 
 def strict_status(status: int, strict: bool, found: Diagnosed | None) -> int:
@@ -96,6 +111,8 @@ def require_program(program: str) -> None:
         click.UsageError: it is not; the message says what is there instead.
     """
     path = Path(program)
+    if named(False, program)[0]:
+        return
     if program.startswith("-"):
         # Options that are not ours are taken for the program's; before PROGRAM there can be none of those.
         raise click.NoSuchOption(program.partition("=")[0])

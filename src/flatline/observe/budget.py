@@ -67,7 +67,13 @@ class Budget:
         >>> budget.sampling = 0.4
         >>> budget.affordable()
         False
+        >>> budget.share = 1.0
+        >>> budget.affordable()
+        True
         """
+        if self.share >= 1:
+            # The whole of the time is no limit.
+            return True
         elapsed = self._clock() - self.started
         if self.spent <= SEEN * self.share * elapsed:
             return True
