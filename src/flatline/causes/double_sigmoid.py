@@ -5,7 +5,7 @@ import math
 from flatline.causes.activations import activation_line
 from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case, number
-from flatline.causes.judging import at, contrast, last, named
+from flatline.causes.judging import at, contrast, criterion, last, named
 from flatline.causes.places import calls, candidates
 from flatline.changes import Change
 from flatline.fixes.patch import Patch
@@ -93,8 +93,8 @@ class DoubleSigmoid(Cause):
                 [change],
                 contrast(
                     change.name,
-                    lambda control: last(control) >= 0.98 * _floor(control),
-                    lambda control, trial: last(trial) < 0.95 * _floor(control),
+                    lambda control: last(control, criterion) >= 0.98 * _floor(control),
+                    lambda control, trial: last(trial, criterion) < 0.95 * _floor(control),
                     "with one sigmoid the loss goes below what two allow",
                 ),
                 steps=case.recording.steps,

@@ -99,10 +99,18 @@ def loss(case: Case) -> Floats:
     return curves[0].values if curves else np.zeros(0)
 
 
-def last(case: Case) -> float:
-    """Mean over the last tenth of the steps; NaN when one of them is not finite."""
-    values = loss(case)
+def last(case: Case, curve: Callable[[Case], Floats] | None = None) -> float:
+    """Mean over the last tenth of the steps, of the optimised loss or ``curve``; NaN when one of them is not finite."""
+    values = (curve or loss)(case)
     return float(np.mean(values[-max(1, len(values) // 10) :])) if len(values) else math.nan
+
+
+def criterion(case: Case) -> Floats:
+    """What the training criterion itself gave, step by step. A bound of the criterion is one of these values: what is
+    optimised may be a part of them (accumulation), or more (penalties). The optimised loss, where there is not one
+    criterion alone."""
+    curves: list[Curve] = case.recording.criteria
+    return curves[0].values if len(curves) == 1 else loss(case)
 
 
 def ends(case: Case) -> str:

@@ -6,7 +6,7 @@ import math
 from flatline.causes.activations import activation_line
 from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case, number
-from flatline.causes.judging import contrast, last, loss
+from flatline.causes.judging import contrast, criterion, last
 from flatline.causes.places import calls, candidates
 from flatline.changes import Change
 from flatline.fixes.patch import Patch
@@ -95,10 +95,10 @@ class SoftmaxBeforeCrossEntropy(Cause):
                 [change],
                 contrast(
                     change.name,
-                    lambda control: last(control) >= 0.98 * _floor(control),
+                    lambda control: last(control, criterion) >= 0.98 * _floor(control),
                     lambda control, trial: (
-                        min(last(trial), float(loss(trial).min())) < 0.95 * _floor(control)
-                        and last(trial) < last(control)
+                        min(last(trial, criterion), float(criterion(trial).min())) < 0.95 * _floor(control)
+                        and last(trial, criterion) < last(control, criterion)
                     ),
                     "without the softmax the loss goes below what a softmax allows",
                 ),
