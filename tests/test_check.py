@@ -201,7 +201,7 @@ def test_attention_weights_that_add_up_over_the_samples() -> None:
 
     verdict = look(Pool(), [(torch.randn(16, 7, 5), torch.randint(0, 3, (16,)))])
     assert outcomes(verdict)["samples apart"] == "failed"
-    assert [c.name for c in verdict.faults] == ["softmax-wrong-dim"]
+    assert [c.name for c in verdict.faults] == ["samples-mixed"]
 
 
 def test_a_softmax_over_the_batch_between_model_and_loss() -> None:
