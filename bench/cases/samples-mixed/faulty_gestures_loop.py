@@ -2,7 +2,7 @@
 
 causes: samples-mixed
 line: logits = model(frames.reshape(-1, len(frames), 2))
-thread: https://discuss.pytorch.org/t/for-beginners-do-not-use-view-or-reshape-to-swap-dimensions-of-tensors/75524
+thread: https://github.com/HHTseng/video-classification/issues/42
 """
 import math
 

@@ -2,7 +2,7 @@
 
 causes: samples-mixed
 line: layer = nn.TransformerEncoderLayer(48, nhead=4, dim_feedforward=96, dropout=0.0)
-thread: https://github.com/pytorch/pytorch/issues/63612
+thread: https://github.com/IBM/TabFormer/pull/14
 """
 import torch
 from torch import nn

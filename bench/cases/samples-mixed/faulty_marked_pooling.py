@@ -2,7 +2,7 @@
 
 causes: samples-mixed
 line: weights = torch.softmax(scores, dim=0)
-thread: https://discuss.pytorch.org/t/implicit-dimension-choice-for-softmax-warning/12314
+thread: https://github.com/PetrochukM/PyTorch-NLP/issues/2
 """
 import torch
 import torch.nn as nn

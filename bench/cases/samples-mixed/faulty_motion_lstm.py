@@ -2,7 +2,7 @@
 
 causes: samples-mixed
 line: self.lstm = nn.LSTM(3, 32, num_layers=1)
-thread: https://discuss.pytorch.org/t/could-someone-explain-batch-first-true-in-lstm/15402
+thread: https://github.com/pytorch/pytorch/issues/1538
 """
 import torch
 from torch import nn

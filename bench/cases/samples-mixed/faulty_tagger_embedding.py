@@ -2,7 +2,7 @@
 
 causes: samples-mixed
 line: self.rnn = nn.LSTM(16, 32)
-thread: https://discuss.pytorch.org/t/understanding-batch-first-in-lstm/26330
+thread: https://github.com/AndersonJo/dqn-pytorch/issues/1
 """
 import torch
 from torch import nn

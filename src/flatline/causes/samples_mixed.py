@@ -54,9 +54,12 @@ class SamplesMixed(Cause):
         softmax over the places of a sample.
 
     References
-        https://discuss.pytorch.org/t/could-someone-explain-batch-first-true-in-lstm/15402
-        https://discuss.pytorch.org/t/for-beginners-do-not-use-view-or-reshape-to-swap-dimensions-of-tensors/75524
-        https://github.com/pytorch/pytorch/issues/63612
+        https://github.com/pytorch/pytorch/issues/1538
+        https://github.com/AndersonJo/dqn-pytorch/issues/1
+        https://github.com/IBM/TabFormer/pull/14
+        https://github.com/DaoyuanLi2816/Molecule-Generator/pull/22
+        https://github.com/HHTseng/video-classification/issues/42
+        https://github.com/PetrochukM/PyTorch-NLP/issues/2
     """
 
     name = "samples-mixed"
