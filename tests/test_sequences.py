@@ -67,6 +67,17 @@ def test_attention_runs_along_its_keys_and_packed_sequences_are_left_alone() -> 
         assert seen == []
 
 
+def test_what_a_call_that_failed_has_left_is_not_taken_for_the_next_one() -> None:
+    records: list[e.Event] = []
+    session = Session(records.extend)
+    probe = Sequences(session, Registry(session))
+    probe.called(nn.LSTM(3, 4), (X,), {})
+    probe.began()
+    probe.ended(0, [X], True)
+    session.flush(force=True)
+    assert not any(isinstance(r, e.SequenceLayer) for r in records)
+
+
 # what is made of it ----------------------------------------------------------------------------------------------
 
 
@@ -110,6 +121,13 @@ def test_without_a_random_order_it_may_be_one_sequence_on_purpose() -> None:
     assert isinstance(decided(seen, shuffle=False), Untested)
     found = decided(seen, shuffle=False, stuck=True)
     assert isinstance(found, Found) and found.level is Level.POSSIBLE
+
+
+def test_attention_over_samples_beside_convolutions_may_be_meant_where_it_trains() -> None:
+    model = e.ModelSeen(1, 0, "Net", None, [("conv", "Conv2d", None), ("attend", "MultiheadAttention", None)], [])
+    for stuck, level in ((False, Level.POSSIBLE), (True, Level.LIKELY)):
+        found = decided(model, layer([8, 3, 9, 9], [8, 5, 16]), stuck=stuck)
+        assert isinstance(found, Found) and found.level is level
 
 
 def rows(order: np.ndarray, table: np.ndarray, number: int) -> list[e.Event]:

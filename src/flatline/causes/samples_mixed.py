@@ -10,7 +10,7 @@ from flatline.causes.judging import at, clearly_lower, contrast, finite, named
 from flatline.causes.places import calls, candidates
 from flatline.changes import Change
 from flatline.fixes.patch import Patch
-from flatline.observe.events import Activation, Forward, SequenceLayer
+from flatline.observe.events import Activation, Forward, ModelSeen, SequenceLayer
 from flatline.record.reader import Line
 from flatline.record.source import SourceFile
 
@@ -41,7 +41,8 @@ class SamplesMixed(Cause):
 
     How it is told apart
         With time first, [T, N, F], each sequence is one sample. A sequence that is one on purpose comes in its order, and
-        is not drawn at random. A model that also runs along the places of each sample compares the samples on purpose.
+        is not drawn at random. A model that also runs along the places of each sample compares the samples on purpose;
+        where convolutions do that, and it trains, the cause is `possible` only.
         Batch normalisation, losses that compare samples, pairs within a batch and graphs have no such layer. The softmax
         of the loss itself is ``softmax-wrong-dim``.
 
@@ -151,9 +152,11 @@ class SamplesMixed(Cause):
             evidence.append(
                 Evidence("another sample in the batch", checked.text, "no output of another sample changes")
             )
+        # Attention over the samples beside convolutions over the places may be meant (BatchFormer): then it trains.
+        meant = not case.stuck and not layer.owners and _convolves(case)
         return Found(
-            Level.LIKELY if drawn else Level.POSSIBLE,
-            0.98 if drawn else 0.5,
+            Level.LIKELY if drawn and not meant else Level.POSSIBLE,
+            0.98 if drawn and not meant else 0.5,
             line,
             evidence,
             "Exchange the dimensions with x.transpose(0, 1): view and reshape cut the memory anew, across samples."
@@ -219,6 +222,10 @@ def _mixes(layer: SequenceLayer) -> bool:
     rows = layer.given[0]
     # Somewhere in the other dimension the samples may be as well, merged with others.
     return rows > 1 and layer.given.count(rows) == 1 and layer.shape[layer.axis] == rows and across % rows != 0
+
+
+def _convolves(case: Case) -> bool:
+    return any(kind.startswith("Conv") for model in case.recording.all(ModelSeen) for _, kind, _ in model.parts)
 
 
 def _apart(layer: SequenceLayer) -> bool:

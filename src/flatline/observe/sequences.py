@@ -40,9 +40,13 @@ class Sequences:
         self._seen: list[tuple[torch.nn.Module, int, Layout]] = []
         self._calls = 0
 
+    def began(self) -> None:
+        """Called when a top-level module is; one before may have ended with an error."""
+        self._seen.clear()
+
     def called(self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Called with each module that the program calls, whatever it is."""
-        if not isinstance(module, (torch.nn.RNNBase, torch.nn.MultiheadAttention)):
+        if not isinstance(module, (torch.nn.RNNBase, torch.nn.MultiheadAttention)) or not measure.ordinary():
             return
         # Attention runs over what its keys stand for.
         name, index = ("key", 1) if isinstance(module, torch.nn.MultiheadAttention) else ("input", 0)

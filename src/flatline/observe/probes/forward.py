@@ -134,6 +134,7 @@ class ForwardProbe:
         if not self._stack:
             self._called.clear()
             self._cut.clear()
+            self._sequences.began()
             self._gradient = torch.is_grad_enabled()
         self._stack.append(module)
         return True
@@ -142,8 +143,7 @@ class ForwardProbe:
         self._called.append(module)
         if self._gradient and not torch.is_grad_enabled() and len(self._cut) < MOST_TENSORS:
             self._cut.append((module, self._session.locator.here(frame)))
-        if measure.ordinary():
-            self._sequences.called(module, args, kwargs)
+        self._sequences.called(module, args, kwargs)
         if not self._stack:
             self._observe(module, args, kwargs, output, frame)
 
