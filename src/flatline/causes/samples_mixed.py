@@ -69,20 +69,20 @@ class SamplesMixed(Cause):
     before_training = Level.LIKELY
 
     def decide(self, case: Case) -> Decision | None:
-        checked = case.checked("samples apart", "passed")
-        if checked is not None:
-            return RuledOut(checked.text)
         layers = case.recording.all(SequenceLayer)
         mixing = [layer for layer in layers if _mixes(layer)]
         apart = [layer for layer in layers if _apart(layer)]
         if mixing and apart:
-            if case.stuck:
+            if _stuck(case):
                 return Untested(
                     "some layers run along the samples and some along the places of each; which is meant is open"
                 )
             return Expected("the samples of a batch are compared on purpose: other layers run along the places of each")
         if mixing:
             return self._layer(case, mixing[0])
+        checked = case.checked("samples apart", "passed")
+        if checked is not None:
+            return RuledOut(checked.text)
         softmax = self._softmax(case)
         if softmax is not None:
             return softmax
@@ -132,7 +132,7 @@ class SamplesMixed(Cause):
         if counted:
             return RuledOut(f"{_told(layer)} keeps the samples apart: {counted}")
         drawn = by_chance(case, layer.given)
-        if not drawn and not case.stuck:
+        if not drawn and not _stuck(case):
             return Untested(
                 f"{_told(layer)} runs along the {samples} rows of the model's input, and whether these are samples or the "
                 "steps of one sequence was not seen"
@@ -153,7 +153,7 @@ class SamplesMixed(Cause):
                 Evidence("another sample in the batch", checked.text, "no output of another sample changes")
             )
         # Attention over the samples beside convolutions over the places may be meant (BatchFormer): then it trains.
-        meant = not case.stuck and not layer.owners and _convolves(case)
+        meant = not _stuck(case) and not layer.owners and _convolves(case)
         return Found(
             Level.LIKELY if drawn and not meant else Level.POSSIBLE,
             0.98 if drawn and not meant else 0.5,
@@ -174,13 +174,14 @@ class SamplesMixed(Cause):
         shape = given.inputs[0].shape
         for backward in case.backwards:
             for activation in backward.activations:
-                if not over_places(activation, shape, [o.shape for o in given.outputs]):
+                if not _over_places(activation, shape, [o.shape for o in given.outputs]):
                     continue
                 drawn = by_chance(case, shape)
                 checked = case.checked("samples apart", "failed")
-                if checked is not None:
+                if checked is not None and len(shape) > 2:
+                    # Not a table, whose rows may be the nodes of a graph: each row has places, with features each.
                     drawn = drawn or checked.text
-                if not drawn and not case.stuck:
+                if not drawn and not _stuck(case):
                     return Untested(
                         "a softmax runs over the rows of the model's input; whether these are samples is open"
                     )
@@ -224,6 +225,11 @@ def _mixes(layer: SequenceLayer) -> bool:
     return rows > 1 and layer.given.count(rows) == 1 and layer.shape[layer.axis] == rows and across % rows != 0
 
 
+def _stuck(case: Case) -> bool:
+    """Before training nothing has been learned, and that says nothing."""
+    return case.stuck and not case.preflight
+
+
 def _convolves(case: Case) -> bool:
     return any(kind.startswith("Conv") for model in case.recording.all(ModelSeen) for _, kind, _ in model.parts)
 
@@ -244,7 +250,7 @@ def _told(layer: SequenceLayer) -> str:
     return f"{layer.kind} over dimension {layer.axis} of {tuple(layer.shape)}"
 
 
-def over_places(activation: Activation, given: list[int], outputs: list[list[int]]) -> bool:
+def _over_places(activation: Activation, given: list[int], outputs: list[list[int]]) -> bool:
     """Whether a softmax inside a model runs over the rows of its input, for scores of the places of each row."""
     shape = activation.shape
     return (

@@ -7,7 +7,6 @@ from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, L
 from flatline.causes.case import BINARY, REGRESSION, Case, number
 from flatline.causes.judging import at, clearly_lower, contrast, named
 from flatline.causes.places import candidates
-from flatline.causes.samples_mixed import over_places
 from flatline.changes import Change
 from flatline.fixes.patch import Patch
 from flatline.observe.events import Activation, ClassAxes, CriterionCall, Forward
@@ -114,14 +113,11 @@ class SoftmaxWrongDim(Cause):
         if checked is None:
             return None
         rows = int(checked.numbers.get("rows", -1))
-        forwards = [f for f in case.recording.all(Forward) if f.gradient and f.inputs]
-        models = [(f.inputs[0].shape, [o.shape for o in f.outputs]) for f in forwards]
+        scores = [o.shape for f in case.recording.all(Forward) if f.gradient for o in f.outputs]
         for activation in [a for b in case.backwards for a in b.activations]:
             over = activation.dimension == 0 and activation.kind in ("softmax", "log_softmax")
-            if over and any(over_places(activation, shape, outputs) for shape, outputs in models):
-                # Weights of places, not scores of classes: ``samples-mixed``.
-                continue
-            if over and activation.shape[:1] == [rows] and len(activation.shape) > 1:
+            # Others inside the model are weights, of places (``samples-mixed``) or of the nodes of a graph.
+            if activation.shape in scores and over and activation.shape[:1] == [rows] and len(activation.shape) > 1:
                 return self._found(case, 0, activation.shape, f"none: {checked.text}", 0.97)
         return None
 
