@@ -218,6 +218,21 @@ def test_attention_weights_that_add_up_over_the_samples() -> None:
     assert [c.name for c in verdict.faults] == ["samples-mixed"]
 
 
+def test_weights_of_the_nodes_of_a_graph_are_no_scores() -> None:
+    class Graph(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.score, self.head = nn.Linear(5, 2), nn.Linear(5, 3)
+
+        def forward(self, nodes: torch.Tensor) -> torch.Tensor:
+            weights = self.score(nodes).softmax(dim=0).sum(1, keepdim=True)
+            return self.head(nodes + (weights * nodes).sum(0))
+
+    verdict = look(Graph(), [(torch.randn(16, 5), torch.randint(0, 3, (16,)))])
+    assert outcomes(verdict)["samples apart"] == "failed"
+    assert verdict.faults == []
+
+
 def test_a_softmax_over_the_batch_between_model_and_loss() -> None:
     verdict = look(mlp(), table(), lambda out, y: F.nll_loss(F.log_softmax(out, dim=0), y))
     assert outcomes(verdict)["samples apart"] == "failed"
