@@ -3,7 +3,7 @@
     python docs/generate.py [CAUSE …]
 
 - docs/causes/<name>.md, a page for each cause from its file, with what a run of its first case prints and a picture of
-  its loss; and the table docs/causes/README.md. With names, only the runs of these.
+  its loss; and the table docs/causes/README.md. With names, only the pages of these.
 - docs/why-zero.md: the questions and what their answers leave, from flatline.questions.
 - README.md, docs/start.md and docs/textbook.md: the block below each ``<!-- run PROGRAM -->`` is what
   ``flatline run PROGRAM`` prints at a width of 100, below ``<!-- why PROGRAM -->`` what ``flatline why`` then prints;
@@ -19,6 +19,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from flatline.causes.base import Cause, catalogue
@@ -151,12 +152,12 @@ def table(known: dict[str, Cause]) -> str:
     return "\n".join(rows) + "\n"
 
 
-def write(folder: Path) -> None:
-    """Writes the pages of the causes; pages of causes that are gone are taken away."""
+def write(folder: Path, names: Sequence[str] = ()) -> None:
+    """Writes the pages of the causes, or of some, and the table; pages of causes that are gone are taken away."""
     folder.mkdir(parents=True, exist_ok=True)
     known = catalogue()
-    for name, cause in known.items():
-        (folder / f"{name}.md").write_text(page(name, cause), encoding="utf-8")
+    for name in names or known:
+        (folder / f"{name}.md").write_text(page(name, known[name]), encoding="utf-8")
     (folder / "README.md").write_text(table(known), encoding="utf-8")
     for old in folder.glob("*.md"):
         if old.stem not in known and old.name != "README.md":
@@ -204,8 +205,7 @@ def run(program: str, where: Path, why: bool = False) -> tuple[str, str, Recordi
 
 if __name__ == "__main__":
     pages = ROOT / "docs" / "causes"
-    if not sys.argv[1:]:
-        write(pages)
+    write(pages, sys.argv[1:])
     for name in sys.argv[1:] or catalogue():
         show(name, pages)
     for name in WITH_OUTPUT if not sys.argv[1:] else ():

@@ -189,6 +189,20 @@ def test_attention_across_the_batch() -> None:
     )
 
 
+def test_a_recurrent_layer_along_the_batch_passes_on_only_what_came_before() -> None:
+    class Last(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.recur, self.head = nn.LSTM(5, 8), nn.Linear(8, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.head(self.recur(x)[0][:, -1])
+
+    verdict = look(Last(), [(torch.randn(16, 7, 5), torch.randint(0, 3, (16,)))])
+    assert outcomes(verdict)["samples apart"] == "failed"
+    assert text(verdict, "samples apart").endswith("other samples change with one sample; first in recur (LSTM)")
+
+
 def test_attention_weights_that_add_up_over_the_samples() -> None:
     class Pool(nn.Module):
         def __init__(self) -> None:
@@ -201,7 +215,22 @@ def test_attention_weights_that_add_up_over_the_samples() -> None:
 
     verdict = look(Pool(), [(torch.randn(16, 7, 5), torch.randint(0, 3, (16,)))])
     assert outcomes(verdict)["samples apart"] == "failed"
-    assert [c.name for c in verdict.faults] == ["softmax-wrong-dim"]
+    assert [c.name for c in verdict.faults] == ["samples-mixed"]
+
+
+def test_weights_of_the_nodes_of_a_graph_are_no_scores() -> None:
+    class Graph(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.score, self.head = nn.Linear(5, 2), nn.Linear(5, 3)
+
+        def forward(self, nodes: torch.Tensor) -> torch.Tensor:
+            weights = self.score(nodes).softmax(dim=0).sum(1, keepdim=True)
+            return self.head(nodes + (weights * nodes).sum(0))
+
+    verdict = look(Graph(), [(torch.randn(16, 5), torch.randint(0, 3, (16,)))])
+    assert outcomes(verdict)["samples apart"] == "failed"
+    assert verdict.faults == []
 
 
 def test_a_softmax_over_the_batch_between_model_and_loss() -> None:

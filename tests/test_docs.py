@@ -72,6 +72,11 @@ def test_there_is_a_page_for_each_cause_and_no_other(pages: Path) -> None:
     assert all(f"[{name}]({name}.md)" in table for name in catalogue())
 
 
+def test_the_page_of_a_new_cause_is_written_by_its_name(tmp_path: Path) -> None:
+    generate.write(tmp_path, ["honest-fit"])
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["README.md", "honest-fit.md"]
+
+
 def test_the_committed_pages_have_the_same_headings(pages: Path) -> None:
     """`make docs` was run since a cause was added; the words may have changed since."""
     committed = ROOT / "docs" / "causes"

@@ -288,3 +288,21 @@ def test_labels_that_only_training_can_tell_are_known_beyond_a_guess() -> None:
     assert judged(6.8) is Outcome.UNDECIDED
     assert judged(-3.0) is Outcome.UNDECIDED
     assert judged(-3.0, explained=0.9) is Outcome.REFUTED
+
+
+def test_each_sample_kept_to_itself_is_learned(tmp_path: Path) -> None:
+    program = CASES / "samples-mixed" / "faulty_trend_gru.py"
+    judgement, _, experiment = judged(tmp_path, program, "samples-mixed")
+    assert experiment.changes == [Change("sequences", {"how": "torn"})]
+    assert judgement.outcome is Outcome.CONFIRMED
+    assert judgement.text.startswith("with each sample kept to itself")
+
+
+@pytest.mark.parametrize(("kind", "linear"), [("Linear", True), ("LSTM", False)])
+def test_a_recurrent_network_is_not_linear(kind: str, linear: bool) -> None:
+    tape = Tape("loss.backward()")
+    model = e.ModelSeen(1, 0, "Net", None, [("layer", kind, None)], [])
+    backward = e.Backward(2, 0, None, 1.0, [], True, ["NllLoss", "LogSoftmax", "Addmm"], [], [], [], 3, 1)
+    tape.add(model, backward)
+    case = Case(tape.recording(), [])
+    assert insufficient_capacity.InsufficientCapacity._linear(case) is linear

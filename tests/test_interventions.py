@@ -820,3 +820,32 @@ def test_memory_knows_rows_of_one_source() -> None:
     known = [r for r in records if isinstance(r, Remembered)]
     # The first evaluated window overlaps with what was trained on and has its source; the other is one of its own.
     assert [r.sources for r in known] == [1, 2]
+
+
+def test_sequences_run_along_the_other_dimension() -> None:
+    def outputs() -> list[torch.Tensor]:
+        torch.manual_seed(0)
+        layers = nn.GRU(3, 4), nn.TransformerEncoderLayer(4, 2, 8, dropout=0.0)
+        return [layers[0](torch.ones(6, 5, 3).cumsum(0))[0], layers[1](torch.randn(6, 5, 4))]
+
+    def alone(at: int) -> torch.Tensor:
+        torch.manual_seed(0)
+        layers = nn.GRU(3, 4, batch_first=True), nn.TransformerEncoderLayer(4, 2, 8, dropout=0.0, batch_first=True)
+        x = torch.randn(6, 5, 4)
+        return [layers[0](torch.ones(6, 5, 3).cumsum(0))[0], layers[1](x)][at]
+
+    with changed(Change("sequences", {"how": "axis"})) as records:
+        recurrent, attention = outputs()
+    assert times(records, "sequences") == 2
+    assert torch.equal(recurrent, alone(0)) and torch.allclose(attention, alone(1))
+
+
+def test_a_view_that_tears_samples_exchanges_dimensions_instead() -> None:
+    x = torch.arange(24.0).view(4, 3, 2)
+    with changed(Change("sequences", {"how": "torn"})) as records:
+        turned = [x.view(3, 4, 2), x.reshape(3, -1, 2), x.flatten(1).view(3, 4, 2)]
+        others = [x.view(4, 6), x.view(2, 6, 2), x.view(12, 2), x.view(6, 4)]
+    assert times(records, "sequences") == 3
+    assert all(torch.equal(t, x.transpose(0, 1)) for t in turned)
+    assert [list(o.shape) for o in others] == [[4, 6], [2, 6, 2], [12, 2], [6, 4]]
+    assert torch.equal(others[1].flatten(), x.flatten())

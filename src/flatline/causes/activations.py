@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+
 from flatline.causes.case import Case
 from flatline.record.reader import Line
 from flatline.record.source import SourceFile
@@ -47,3 +49,18 @@ def activation_line(case: Case, kind: str, place: int | None) -> Line | None:
         near = [line for line in called if here and line.file == here.file and line.line <= here.line]
         return (near or called)[-1]
     return here
+
+
+def call_over(case: Case, kind: str, dimension: int) -> Line | None:
+    """The call of softmax that names the dimension, or names none; when there is exactly one such."""
+    found: list[Line] = []
+    for file in case.recording.sources:
+        source = SourceFile(case.recording, file)
+        for name in (kind, {"softmax": "Softmax", "log_softmax": "LogSoftmax"}[kind]):
+            for call in source.calls_of(name):
+                given = [k.value for k in call.keywords if k.arg in ("dim", "axis")]
+                given += [a for a in call.args if isinstance(a, (ast.Constant, ast.UnaryOp))]
+                text = ast.unparse(given[0]) if given else ""
+                if text in ("", str(dimension)):
+                    found.append(source.line(call.lineno))
+    return found[0] if len(found) == 1 else None

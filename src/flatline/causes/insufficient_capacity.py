@@ -21,7 +21,7 @@ from flatline.causes.case import CLASSIFICATION, Case, number
 from flatline.causes.initialization import constant_weight_line, parts_line, random_weight_line
 from flatline.causes.judging import ends, last
 from flatline.causes.reference import WIDE, reference_loss
-from flatline.observe.events import Checked, CriterionCall
+from flatline.observe.events import Checked, CriterionCall, ModelSeen
 from flatline.record.reader import Line
 
 # The loss no longer falls: between the third and the last quarter of the run by less than a twentieth, the usual
@@ -172,6 +172,10 @@ class InsufficientCapacity(Cause):
         shape = main.input.shape if main is not None and main.input is not None else []
         seen = [b for b in case.backwards if b.requires_grad]
         other = ("Convolution", "MaxPool", "Layer", "Embedding", "Pow", "Sin", "Cos", "Native")
+        # A fused layer is one node of the graph, and what bends in it is not seen there.
+        parts = {kind for model in case.recording.all(ModelSeen) for _, kind, _ in model.parts}
+        if parts & {"LSTM", "GRU", "RNN", "MultiheadAttention"}:
+            return False
         return bool(seen) and not any(
             any(a.kind in _HIDDEN and a.shape != shape for a in b.activations)
             or any(name.startswith(other) for name in b.head[4:])

@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import ast
 
-from flatline.causes.activations import activation_line
+from flatline.causes.activations import activation_line, call_over
 from flatline.causes.base import Cause, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import BINARY, REGRESSION, Case, number
 from flatline.causes.judging import at, clearly_lower, contrast, named
 from flatline.causes.places import candidates
 from flatline.changes import Change
 from flatline.fixes.patch import Patch
-from flatline.observe.events import Activation, ClassAxes, CriterionCall
+from flatline.observe.events import Activation, ClassAxes, CriterionCall, Forward
 from flatline.record.reader import Line
 from flatline.record.source import SourceFile
 
@@ -113,9 +113,11 @@ class SoftmaxWrongDim(Cause):
         if checked is None:
             return None
         rows = int(checked.numbers.get("rows", -1))
+        scores = [o.shape for f in case.recording.all(Forward) if f.gradient for o in f.outputs]
         for activation in [a for b in case.backwards for a in b.activations]:
             over = activation.dimension == 0 and activation.kind in ("softmax", "log_softmax")
-            if over and activation.shape[:1] == [rows] and len(activation.shape) > 1:
+            # Others inside the model are weights, of places (``samples-mixed``) or of the nodes of a graph.
+            if activation.shape in scores and over and activation.shape[:1] == [rows] and len(activation.shape) > 1:
                 return self._found(case, 0, activation.shape, f"none: {checked.text}", 0.97)
         return None
 
@@ -154,7 +156,7 @@ class SoftmaxWrongDim(Cause):
             for activation in backward.activations:
                 same = activation.dimension == dimension and len(activation.shape) == len(shape)
                 if activation.kind in ("softmax", "log_softmax") and same:
-                    return _call_over(case, activation.kind, dimension) or activation_line(
+                    return call_over(case, activation.kind, dimension) or activation_line(
                         case, activation.kind, backward.place
                     )
         return _division(case, dimension) or case.criterion_line
@@ -169,21 +171,6 @@ def _last_softmax(case: Case, call: CriterionCall) -> Activation | None:
         if activation.kind in ("softmax", "log_softmax") and activation.depth == 1:
             return activation
     return None
-
-
-def _call_over(case: Case, kind: str, dimension: int) -> Line | None:
-    """The call of softmax that names the dimension, or names none; when there is exactly one such."""
-    found: list[Line] = []
-    for file in case.recording.sources:
-        source = SourceFile(case.recording, file)
-        for name in (kind, {"softmax": "Softmax", "log_softmax": "LogSoftmax"}[kind]):
-            for call in source.calls_of(name):
-                given = [k.value for k in call.keywords if k.arg in ("dim", "axis")]
-                given += [a for a in call.args if isinstance(a, (ast.Constant, ast.UnaryOp))]
-                text = ast.unparse(given[0]) if given else ""
-                if text in ("", str(dimension)):
-                    found.append(source.line(call.lineno))
-    return found[0] if len(found) == 1 else None
 
 
 def _division(case: Case, dimension: int) -> Line | None:

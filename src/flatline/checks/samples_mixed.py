@@ -15,8 +15,9 @@ NAME = "samples apart"
 
 
 def check(step: Step) -> Checked:
-    """Replaces the last row of the batch by another: the outputs of all other rows must stay what they are, bit for
-    bit but for the noise of the kernels. Where they change, they are asked again with the batch's normalisation
+    """Replaces the last row of the batch by another, then the first: the outputs of all other rows must stay what they
+    are, bit for bit but for the noise of the kernels. What runs along the batch in one direction shows with one of the
+    two only. Where they change, they are asked again with the batch's normalisation
     statistics held still; if they stay then, batch normalisation is the way, which is its purpose.
     """
     reasons: list[str] = []
@@ -25,7 +26,12 @@ def check(step: Step) -> Checked:
     for replay in step.models():
         step.in_time()
         try:
-            touched, statistics = _mixed(replay)
+            row = replay.rows() - 1
+            touched, statistics = _mixed(replay, row)
+            if not touched:
+                row = 0
+                touched, again = _mixed(replay, row)
+                statistics = statistics or again
         except Undone as reason:
             reasons.append(str(reason))
             continue
@@ -38,7 +44,7 @@ def check(step: Step) -> Checked:
             asked -= 1
             reasons.append(f"it is unclear which dimension of {tuple(replay.main.shape)} counts the samples")
             continue
-        where = _where(replay)
+        where = _where(replay, row)
         return outcome(
             NAME,
             "failed",
@@ -60,12 +66,11 @@ def check(step: Step) -> Checked:
     return outcome(NAME, "passed", "the output of a sample does not depend on the other samples of its batch")
 
 
-def _mixed(replay: Replay) -> tuple[int, bool]:
-    """How many other rows change, with the batch statistics held still where that matters; and whether it did."""
-    rows = replay.rows()
-    changed = replay.with_row(rows - 1)
+def _mixed(replay: Replay, row: int) -> tuple[int, bool]:
+    """How many other rows change with one, with the batch statistics held still where that matters; and whether it did."""
+    changed = replay.with_row(row)
     touched = replay.touched(replay.run(changed))
-    touched[rows - 1] = False
+    touched[row] = False
     if not bool(touched.any()):
         return 0, False
     statistics = Statistics()
@@ -77,7 +82,7 @@ def _mixed(replay: Replay) -> tuple[int, bool]:
     still = torch.zeros_like(touched)
     for a, b in zip(base, other):
         still |= ((a - b).abs().reshape(len(a), -1).amax(1) > 10 * replay.noise).to(still.device)
-    still[rows - 1] = False
+    still[row] = False
     return int(still.sum()), True
 
 
@@ -87,7 +92,7 @@ def _batch_norms(module: torch.nn.Module) -> list[str]:
     return [name or type(part).__name__ for name, part in module.named_modules() if isinstance(part, _BatchNorm)][:4]
 
 
-def _where(replay: Replay) -> str:
+def _where(replay: Replay, row: int) -> str:
     """The innermost part of the model whose output first changes in another row than the one that was replaced."""
     seen: list[list[tuple[str, torch.Tensor]]] = []
     rows = len(replay.main)
@@ -107,14 +112,15 @@ def _where(replay: Replay) -> str:
     try:
         for name, part in replay.module.named_modules():
             handles.append(part.register_forward_hook(hook(name, type(part).__name__)))
-        for changed in ({}, replay.with_row(rows - 1)):
+        for changed in ({}, replay.with_row(row)):
             seen.append([])
             replay.run(changed)
     finally:
         for handle in handles:
             handle.remove()
     for (name, base), (_, other) in zip(seen[0], seen[1]):
-        far = (base - other).abs()[:-1]
+        far = (base - other).abs()
+        far[row] = 0
         # The noise of a row's sum is at most that of its elements together; beside it only the double's own.
         if bool((far > 10 * replay.noise + 1e-12 * base.abs().max()).any()):
             return name

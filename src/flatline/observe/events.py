@@ -590,6 +590,26 @@ class ModeSlip(Record):
     operation: str
 
 
+class SequenceLayer(Record):
+    """A call of a recurrent or attention layer of torch's: it runs along dimension ``axis`` (0 or 1) of what it was given,
+    of that ``shape``, and keeps apart what stands along the other.
+
+    ``given`` is the shape of the model's input. Where the layer was given that same memory in whatever layout, ``owners``
+    says to which rows of it the steps of one sequence belong (of the middle one, at most 64 steps). ``place`` is where the
+    layer was built.
+    """
+
+    tick: int
+    step: int
+    model: int
+    kind: str
+    axis: int
+    shape: list[int]
+    given: list[int]
+    owners: list[int]
+    place: int | None
+
+
 class Intervened(Record):
     """A change that a trial made to the program, and how often it was made so far."""
 
@@ -680,6 +700,7 @@ Event = Union[
     Signal,
     Alike,
     ModeSlip,
+    SequenceLayer,
     Intervened,
     Remembered,
     StoppedBeforeUpdate,

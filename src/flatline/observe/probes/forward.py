@@ -23,6 +23,7 @@ from flatline.observe.patching import Looked, Patches, unseen
 from flatline.observe.probes.criterion import CriterionProbe
 from flatline.observe.probes.samples import Samples
 from flatline.observe.registry import Registry
+from flatline.observe.sequences import Sequences
 from flatline.observe.session import Session
 
 MOST_TENSORS = 8
@@ -45,6 +46,7 @@ class ForwardProbe:
         self._called: list[torch.nn.Module] = []
         self._cut: list[tuple[torch.nn.Module, int | None]] = []
         self._gradient = True
+        self._sequences = Sequences(session, registry)
         self._patches = Patches()
         self._ended = session.guarded("forward", self._end)
         self._evaluations = 0
@@ -132,6 +134,7 @@ class ForwardProbe:
         if not self._stack:
             self._called.clear()
             self._cut.clear()
+            self._sequences.began()
             self._gradient = torch.is_grad_enabled()
         self._stack.append(module)
         return True
@@ -140,6 +143,7 @@ class ForwardProbe:
         self._called.append(module)
         if self._gradient and not torch.is_grad_enabled() and len(self._cut) < MOST_TENSORS:
             self._cut.append((module, self._session.locator.here(frame)))
+        self._sequences.called(module, args, kwargs)
         if not self._stack:
             self._observe(module, args, kwargs, output, frame)
 
@@ -187,6 +191,7 @@ class ForwardProbe:
                 modes=sorted({_mode(part) for part in self._called if _has_mode(part)}),
             )
         )
+        self._sequences.ended(number, inputs, gradient)
         for index, tensor in enumerate(inputs[:2]):
             self._samples.keep(tick, "input", f"input {index}", tensor, gradient)
         # Only of outputs that are one vector a sample is more asked than the criterion's input tells.
