@@ -3,6 +3,7 @@
 from flatline.verdict.diagnosis import diagnose
 from flatline.verdict.schema import (
     SCHEMA,
+    UNHEALTHY_SYMPTOMS,
     CauseItem,
     CheckItem,
     EvidenceItem,
@@ -24,6 +25,7 @@ from flatline.verdict.summary import count_epochs
 
 __all__ = [
     "SCHEMA",
+    "UNHEALTHY_SYMPTOMS",
     "CauseItem",
     "CheckItem",
     "EvidenceItem",

@@ -26,6 +26,7 @@ from flatline.record.reader import Line, Recording
 from flatline.symptoms.base import find_all
 from flatline.verdict.schema import (
     SCHEMA,
+    UNHEALTHY_SYMPTOMS,
     CauseItem,
     CheckItem,
     EvidenceItem,
@@ -45,7 +46,6 @@ from flatline.verdict.summary import count_epochs, summarise
 # After an experiment that confirms a cause, the doubt that is left is that something else went with the change: not
 # more than one in twenty, the level of the tests.
 MOST_DOUBT = 0.05
-UNHEALTHY_SYMPTOMS = ("zero-loss", "non-finite-loss", "constant-loss", "nothing-moves", "empty-epoch")
 
 
 def diagnose(recording: Recording, proof: Proof | None = None) -> Verdict:

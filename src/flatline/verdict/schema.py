@@ -12,6 +12,8 @@ from flatline.causes.base import Level
 from flatline.experiments.proof import ExperimentItem, ProofItem
 
 SCHEMA = 1
+# What makes a run unhealthy when nothing explains it, and it is not expected.
+UNHEALTHY_SYMPTOMS = ("zero-loss", "non-finite-loss", "constant-loss", "nothing-moves", "empty-epoch")
 
 
 class Location(msgspec.Struct):
