@@ -15,7 +15,6 @@ class Place(Record):
     file: str
     line: int
     function: str
-    end_line: int = 0
 
 
 class Source(Record):
