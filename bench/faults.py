@@ -43,7 +43,7 @@ PATIENCE = 0.02
 
 # What stands between the program and the rest of our code, and cannot itself be guarded: a few lines each.
 KERNEL = {
-    "flatline.observe.session.Session": {"__init__", "guarded", "spared", "failed", "_count_failure", "works", "emit"},
+    "flatline.observe.session.Session": {"__init__", "guarded", "spared", "failed", "_count_failure", "emit"},
     "flatline.observe.session._Thread": {"__init__"},
     "flatline.observe.patching.Patches": {"__init__", "__len__", "replace"},
     "flatline.observe.patching.Looked": {"__init__", "__get__"},

@@ -104,21 +104,9 @@ def show(name: str, folder: Path) -> None:
     image.parent.mkdir(parents=True, exist_ok=True)
     if draw(recording, image):
         rows += [f"![The loss of this run](../images/causes/{name}.svg)", ""]
-    rows += ["```console", brief(printed).rstrip(), "```", "", ""]
+    rows += ["```console", printed.rstrip(), "```", "", ""]
     page = folder / f"{name}.md"
     page.write_text(SHOWN.sub(lambda _: "\n".join(rows), page.read_text(encoding="utf-8")), encoding="utf-8")
-
-
-def brief(printed: str) -> str:
-    """A report without its list of what was ruled out, which says how many there were."""
-    rows = printed.splitlines()
-    if not any(row.startswith("│ Ruled out") for row in rows):
-        return printed
-    start = next(i for i, row in enumerate(rows) if row.startswith("│ Ruled out"))
-    end = next(i for i in range(start, len(rows)) if not re.match(r"│ (Ruled out|[a-z]|  )", rows[i]))
-    names = [row[2:].split("  ")[0] for row in rows[start + 1 : end] if re.match(r"│ [a-z-]+  ", row)]
-    told = f"Ruled out: {len(names)} other causes"
-    return "\n".join([*rows[:start], f"│ {told:<{len(rows[start]) - 4}} │", *rows[end:]]) + "\n"
 
 
 def tree() -> str:

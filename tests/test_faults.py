@@ -31,7 +31,6 @@ GUARDS = {
     "_call",
     "<lambda>",
     "__get__",
-    "works",
     "_every_operation_watched",
     "_past_functions",
 }

@@ -109,6 +109,23 @@ def test_a_zero_that_nothing_explains_is_called_unexplained() -> None:
     assert "flatline: unexplained" in text and "fault found" not in text
 
 
+def test_what_was_ruled_out_is_a_count_unless_it_is_asked_for_or_nothing_explains_the_loss() -> None:
+    verdict = fault()
+    assert "Ruled out: 2 causes; by which measurement: flatline report --verbose" in as_text(verdict)
+    assert "graph-cut" not in as_text(verdict) and "graph-cut" in as_text(verdict, verbose=True)
+    verdict.causes = []
+    assert "graph-cut" in as_text(verdict) and "--verbose" not in as_text(verdict)
+
+
+def test_what_an_experiment_refuted_is_named() -> None:
+    verdict = proven()
+    assert verdict.proof is not None
+    asked = verdict.proof.trials[0].asks
+    verdict.ruled_out.append(RuledOutItem("no-signal", f"{asked} The loss stays as it is."))
+    text = as_text(verdict)
+    assert asked in text and "and 2 causes more; by which measurement" in text and "graph-cut" not in text
+
+
 def test_only_two_possible_causes_are_shown() -> None:
     text = as_text(fault())
     assert "too-few-steps" in text and "honest-fit" not in text
@@ -181,7 +198,7 @@ def flat(text: str) -> str:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_is_shown_as_text(text: str) -> None:
-    shown = as_text(fault(text), 400)
+    shown = as_text(fault(text), 400, verbose=True)
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", shown)
     # Summary, two symptoms, file, source, three of the evidence, fix, ruled out, untested, probe failure.
     assert flat(shown).count(flat(visible(text))) >= 12
@@ -237,7 +254,7 @@ def test_an_experiment_shows_both_curves(snapshot: SnapshotAssertion) -> None:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_of_an_experiment_is_text(text: str) -> None:
-    shown = as_text(proven(text), 400)
+    shown = as_text(proven(text), 400, verbose=True)
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", shown)
     # As above, and: question, answer, both measurements, symptom, the whole, a trial's question and message.
     assert flat(shown).lower().count(flat(visible(text)).lower()) >= 12 + 7

@@ -13,7 +13,6 @@ import jsonschema  # type: ignore[import-untyped]
 import msgspec
 import pytest
 
-from flatline import verdict as subject
 from flatline.causes.base import Cause, Decision, Evidence, Expected, Found, Level, RuledOut, Untested, catalogue
 from flatline.causes.case import Case
 from flatline.experiments.proof import CurveItem, ExperimentItem, Proof, ProofItem, TrialItem, keep, kept
@@ -23,6 +22,7 @@ from flatline.record.store import StoreError
 from flatline.report.terminal import as_text
 from flatline.report.words import standing
 from flatline.verdict import SCHEMA, Verdict, diagnose, from_json
+from flatline.verdict import diagnosis as subject
 from recordings import Tape
 
 SCHEMA_FILE = Path(__file__).parent.parent / "docs" / "verdict.schema.json"

@@ -86,7 +86,7 @@ def check(
     if show:
         from flatline.report.terminal import show as print_report
 
-        print_report(recorder.verdict)
+        print_report(recorder.verdict, more="verdict.ruled_out")
     return recorder.verdict
 
 

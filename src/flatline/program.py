@@ -14,11 +14,7 @@ import types
 from collections.abc import Callable, MutableSequence
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from flatline import processes
-from flatline.environment import Program
-from flatline.launching import follow_starter, is_starter
 from flatline.observe import heartbeat
 from flatline.observe.budget import BUDGET
 from flatline.observe.events import RunEnded, RunStarted
@@ -30,6 +26,7 @@ from flatline.record.store import Writer, machine
 from flatline.status import StatusLine
 
 if TYPE_CHECKING:
+    from flatline.environment import Program
     from flatline.preflight import Preflight
 
 
@@ -95,7 +92,7 @@ class Recorder:
         before = sys.orig_argv[: len(sys.orig_argv) - len(argv)]
         self._started.module = before[-1:] == ["-m"]
         self._started.python = before[:-1] if self._started.module else before
-        self._program = Program(self._started.python, self._started.module, argv)
+        self._own = self._started.python, self._started.module, argv
         if starter is not None:
             # What would start this rank again, with all others: to that the run belongs.
             self._started.python, self._started.module, self._started.argv = (
@@ -179,8 +176,13 @@ class Recorder:
             self._started.seed = torch.initial_seed()
             self.session.emit(self._started)
             processes.follow(self.patches, self._joined, self._settings)
-            if is_starter(self._program):
-                follow_starter(self.patches, self._program, self._settings)
+            # Only now: before the program as little as possible is imported.
+            from flatline.environment import Program
+            from flatline.launching import follow_starter, is_starter
+
+            program = Program(*self._own)
+            if is_starter(program):
+                follow_starter(self.patches, program, self._settings)
 
         self.session.guarded("install", install)()
 
@@ -288,7 +290,13 @@ def start(settings: dict[str, str], began: float) -> Recorder:
 
 
 def _starter(text: str | None) -> Program | None:
-    return msgspec.json.decode(text, type=Program) if text else None
+    if not text:
+        return None
+    import msgspec
+
+    from flatline.environment import Program
+
+    return msgspec.json.decode(text, type=Program)
 
 
 def _beat(settings: dict[str, str]) -> MutableSequence[float] | None:

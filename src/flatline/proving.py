@@ -176,7 +176,7 @@ def prove(
             proof = prove_run(store, on, budget, max_trials, audience=audience, environment=environment, seeds=seeds)
         verdict = diagnose(read(store), proof)
     if show:
-        show_verdict(verdict)
+        show_verdict(verdict, more="verdict.ruled_out")
     return verdict
 
 

@@ -117,7 +117,8 @@ class watch:
         if self._temporary is not None:
             self._temporary.cleanup()
         if self._show:
-            show(self.verdict, curve=self._curve)
+            more = "flatline report --verbose" if self._temporary is None else "verdict.ruled_out"
+            show(self.verdict, curve=self._curve, more=more)
 
     def _repr_html_(self) -> str | None:
         """What a notebook shows; None, which is the plain representation, while the block has not ended."""

@@ -8,24 +8,24 @@ import numpy as np
 from flatline.causes.base import Cause, Choice, Decision, Evidence, Experiment, Found, Level, RuledOut, Untested
 from flatline.causes.case import CLASSIFICATION, Case, number
 from flatline.causes.constant_targets import target_line
+from flatline.causes.evaluated_rows import loaders_in_both, rows_in_both, sources_in_both
 from flatline.causes.inputs import input_lines
 from flatline.causes.judging import contrast, formula, last, loss
 from flatline.causes.remembered import labels_remembered
-from flatline.causes.splits import loader_line, parted_line, split_line
 from flatline.changes import Change
 from flatline.observe.events import Visible
-from flatline.record.copying import FEWEST_SHARED, MOST_SHARED, Copies, copies, overlap
-from flatline.record.kept import calls, sliding, tables
-from flatline.record.near import sources, windows
-from flatline.record.passes import enumerable, shared_rows
+from flatline.record.copying import Copies, copies
+from flatline.record.kept import sliding, tables
 from flatline.record.reader import Line
 from flatline.record.source import SourceFile
 
 # Constructors of layers that mix positions, and how a call of one is told that it must look back only.
 _MIXERS = ("MultiheadAttention", "TransformerEncoderLayer", "TransformerEncoder", "TransformerDecoder", "Transformer")
 _CAUSAL = ("mask", "causal")
-# As for a five-sigma find, with one to spare for several loaders.
-SIGMAS = 6
+_LOOK_BACK = (
+    "Let each position look back only: give the attention a causal mask, make recurrent layers one-directional, pad "
+    "convolutions on the left."
+)
 
 
 class AnswerVisible(Cause):
@@ -85,7 +85,7 @@ class AnswerVisible(Cause):
     )
 
     def decide(self, case: Case) -> Decision | None:
-        looks = (self._tokens, self._checked, self._window, self._split, self._loaders, self._sources)
+        looks = (self._tokens, self._checked, self._window, rows_in_both, loaders_in_both, sources_in_both)
         first: Decision | None = None
         for look in looks:
             decision = look(case)
@@ -181,8 +181,7 @@ class AnswerVisible(Cause):
                 0.98,
                 mixing_line(case) or case.criterion_line,
                 evidence,
-                "Let each position look back only: give the attention a causal mask, make recurrent layers "
-                "one-directional, pad convolutions on the left.",
+                _LOOK_BACK,
             )
         return self._same_place(case, copy, causal, evidence)
 
@@ -211,8 +210,7 @@ class AnswerVisible(Cause):
                     f"{position + shift - 1}",
                 ),
             ],
-            "Let each position look back only: give the attention a causal mask, make recurrent layers one-directional, "
-            "pad convolutions on the left.",
+            _LOOK_BACK,
         )
 
     @staticmethod
@@ -251,99 +249,6 @@ class AnswerVisible(Cause):
                     f"Let the target be what follows the window: its index is {x.shape[1] - int(columns[0])} too small.",
                 )
         return None
-
-    @staticmethod
-    def _loaders(case: Case) -> Decision | None:
-        """Equal rows in a loader that is trained on and in one that is only evaluated."""
-        compared = shared_rows(case.recording)
-        if not compared:
-            return None
-        trained = [c.rows for c in calls(case.recording) if c.forward.gradient][:12]
-        trained = [r.reshape(len(r), -1) for r in trained]
-        rows = [r for r in trained if r.shape[1] == trained[0].shape[1]]
-        few = bool(rows) and enumerable(np.concatenate(rows))
-        for found in compared:
-            if found.rows < FEWEST_SHARED or found.rows <= found.expected * few + SIGMAS * math.sqrt(
-                found.expected * few
-            ):
-                continue
-            whole = (
-                found.share >= MOST_SHARED or np.isin(found.trained.keys, found.evaluated.keys).mean() >= MOST_SHARED
-            )
-            if whole and not found.named:
-                # The training part, or everything, evaluated on purpose.
-                continue
-            name = f"rows of {found.named.replace(' ', '_')}" if found.named else "evaluated rows"
-            return Found(
-                Level.LIKELY,
-                0.95,
-                loader_line(case, found, whole),
-                [
-                    Evidence(
-                        f"{name} that were trained on too",
-                        f"{found.rows} of {len(found.evaluated.keys)}",
-                        "0" if not few else f"about {found.expected:.0f}, as rows that are equal by nature",
-                    ),
-                    Evidence("rows in the training part", str(len(found.trained.keys))),
-                ],
-                "Build the evaluated loader from rows that are kept out of training; split before rows are repeated.",
-            )
-        total = sum(len(c.evaluated.keys) for c in compared)
-        return RuledOut(f"no more of the {total} evaluated rows were trained on than equal rows explain")
-
-    @staticmethod
-    def _sources(case: Case) -> Decision | None:
-        """Rows that are no copies but come from one source, in both parts."""
-        found = windows(case.recording)
-        if found is not None:
-            evidence = [
-                Evidence(
-                    "evaluated rows of which half or more stands in rows that were trained on",
-                    f"{found.shared} of {found.rows}",
-                    "few: windows at the border of the two parts",
-                )
-            ]
-            return Found(
-                Level.LIKELY,
-                0.95,
-                parted_line(case, found.place),
-                evidence,
-                "Split the series first, by time or by recording, and cut windows within each part.",
-            )
-        near = sources(case.recording)
-        if near is None:
-            return None
-        return Found(
-            Level.LIKELY,
-            0.9,
-            parted_line(case, near.place),
-            [
-                Evidence(
-                    "evaluated rows that fall into a tight group of rows that were trained on",
-                    f"{near.shared} of {near.rows}, at a distance of {number(near.near)}",
-                    f"as far as one group is from another, {number(near.apart)} and more",
-                ),
-                Evidence("such groups, each of one label", str(near.sources), "no gaps between rows drawn one by one"),
-            ],
-            "Split by source (patient, speaker, photograph), so that all rows of one source are on one side: "
-            "sklearn.model_selection.GroupShuffleSplit; augment after the split.",
-        )
-
-    def _split(self, case: Case) -> Decision | None:
-        found = overlap(case.recording)
-        if found is None:
-            return None
-        return Found(
-            Level.LIKELY,
-            0.95,
-            split_line(case, found.place),
-            [
-                Evidence("evaluated rows that were trained on", f"{found.shared} of {found.rows}", "0"),
-                Evidence("rows in the training part, and repetitions among them", f"{found.trained}, {found.repeated}"),
-            ],
-            "Split first, and repeat, draw or augment rows in the training part only; split by source where several "
-            "rows come from one.",
-        )
 
 
 def mixing_line(case: Case) -> Line | None:

@@ -29,6 +29,7 @@ _FILE = click.Path(dir_okay=False)
 @click.option("--json", "json_path", type=_FILE, help="Write the verdict to this file.")
 @click.option("--sarif", "sarif_path", type=_FILE, help="Write the causes as SARIF 2.1.0, for code review tools.")
 @click.option("--markdown", is_flag=True, help="Print Markdown for an issue on stdout, and nothing on the terminal.")
+@click.option("-v", "--verbose", is_flag=True, help="Name every cause that was ruled out, and by which measurement.")
 @click.option("--open", "open_page", is_flag=True, help="Open the HTML report in a browser.")
 @click.option(
     "--include-data", is_flag=True, help="Reports may quote your data: printed lines, messages, labels, rows."
@@ -40,6 +41,7 @@ def report(
     json_path: str | None,
     sarif_path: str | None,
     markdown: bool,
+    verbose: bool,
     open_page: bool,
     include_data: bool,
     folder: str,
@@ -65,7 +67,7 @@ def report(
 
         click.echo(as_markdown(found.verdict), nl=False)
     else:
-        show(found)
+        show(found, verbose)
     if html_path is not None or open_page or not markdown:
         written = write_html(found, page)
         complete &= written

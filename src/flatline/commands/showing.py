@@ -57,12 +57,12 @@ def diagnosed(store: Path, include_data: bool = False) -> Diagnosed | None:
     return None
 
 
-def show(found: Diagnosed) -> None:
-    """Prints the verdict on the terminal, with the optimised loss in small."""
+def show(found: Diagnosed, verbose: bool = False) -> None:
+    """Prints the verdict on the terminal, with the optimised loss in small; ``verbose`` with all that was ruled out."""
     from flatline.report import terminal
 
     curves = found.recording.optimised
-    terminal.show(found.verdict, curve=curves[0].values if curves else None)
+    terminal.show(found.verdict, curve=curves[0].values if curves else None, verbose=verbose)
 
 
 def write_json(found: Diagnosed, path: Path) -> bool:

@@ -173,7 +173,7 @@ def facts(tensor: torch.Tensor, with_counts: bool = True) -> TensorFacts:
         if values.is_floating_point():
             _floating(values, result)
         else:
-            flat = _thinned(values.reshape(-1))
+            flat = thinned(values.reshape(-1))
             least, most = torch.aminmax(flat)
             numbers = [least, most, torch.mean(flat, dtype=torch.float64), torch.count_nonzero(flat)]
             result.minimum, result.maximum, result.mean, filled = read(numbers)
@@ -192,7 +192,7 @@ def _floating(values: torch.Tensor, result: TensorFacts) -> None:
             return
         lowest, highest = read(torch.aminmax(values))
     whole = not result.non_finite and values.numel() <= MOST_ELEMENTS
-    wide = values if whole else _thinned(values.reshape(-1))
+    wide = values if whole else thinned(values.reshape(-1))
     wide = wide.float() if wide.dtype in (torch.float16, torch.bfloat16) else wide
     result.minimum, result.maximum = lowest, highest
     if max(-lowest, highest) > LARGE:
@@ -231,8 +231,9 @@ def _finite(values: torch.Tensor, result: TensorFacts) -> torch.Tensor:
     return values[finite]
 
 
-def _thinned(flat: torch.Tensor) -> torch.Tensor:
-    stride = math.ceil(flat.numel() / MOST_ELEMENTS)
+def thinned(flat: torch.Tensor, most: int = MOST_ELEMENTS) -> torch.Tensor:
+    """Evenly spaced elements of a tensor of one dimension, ``most`` of them at most."""
+    stride = -(-flat.numel() // most)
     return flat[::stride] if stride > 1 else flat
 
 
@@ -262,7 +263,7 @@ def counts(values: torch.Tensor) -> dict[str, int]:
     """
     flat = values.reshape(-1)
     if flat.numel() > MOST_ELEMENTS:
-        flat = _thinned(flat)
+        flat = thinned(flat)
     # Most tensors with many values show it at once.
     for part in (512, 4096):
         if flat.numel() > part and _values(flat[:part]) > MOST_VALUES:

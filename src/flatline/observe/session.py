@@ -273,9 +273,6 @@ class Session:
         codes = (self.guarded("none", print).__code__, self.spared("none", print, None).__code__)
         return frozenset(codes)
 
-    def works(self, probe: str) -> bool:
-        return probe not in self._off
-
     def guarded(self, probe: str, function: Callable[..., Any]) -> Callable[..., None]:
         """``function`` as a hook that cannot hurt: never nested in itself, timed, and with its faults caught."""
         thread, off, budget = self._thread, self._off, self.budget

@@ -41,15 +41,15 @@ class Before:
         return found
 
     def _parts(self, tensors: Iterable[torch.Tensor]) -> list[torch.Tensor]:
-        return [_part(t, self._most) for t in tensors]
+        return [measure.thinned(t.detach().reshape(-1), self._most) for t in tensors]
 
     def _compare(self, registry: Registry, parameters: list[torch.Tensor], copy: torch.Tensor) -> list[ParameterFacts]:
-        here = [local(p) for p in parameters]
-        now = torch.cat(self._parts(here))
+        parts = self._parts(local(p) for p in parameters)
+        now = torch.cat(parts)
         if now.shape != copy.shape:
             # A parameter was resized in this step: there is nothing to compare.
             return []
-        sizes = [min(p.numel(), -(-p.numel() // _stride(p.numel(), self._most))) for p in here]
+        sizes = [part.numel() for part in parts]
         wide = _wide(copy)
         gradients = {i: local(p.grad) for i, p in enumerate(parameters) if p.grad is not None}
         gradients = {i: g for i, g in gradients.items() if measure.readable(g)}
@@ -90,13 +90,3 @@ def _norms(tensors: Iterable[torch.Tensor]) -> list[float]:
 
 def _wide(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
-
-
-def _stride(elements: int, most: int) -> int:
-    return max(1, -(-elements // most))
-
-
-def _part(tensor: torch.Tensor, most: int) -> torch.Tensor:
-    flat = tensor.detach().reshape(-1)
-    stride = _stride(flat.numel(), most)
-    return flat[::stride] if stride > 1 else flat

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import glob
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,10 +16,10 @@ from numpy.typing import NDArray
 
 from flatline.observe import events as e
 from flatline.record.ranks import first_to_go_wrong
-from flatline.record.rows import decode, ends, readable, rows_after, rows_one_by_one
+from flatline.record.rows import decode, ends
 from flatline.record.secrets import Secrets
-from flatline.record.sound import known_series, sound
 from flatline.record.store import StoreError
+from flatline.record.stored import stored
 
 _RANK = re.compile(r"(-\d+)?-rank\d+")
 _OF_RANK = re.compile(_RANK.pattern + "$")
@@ -308,11 +307,11 @@ def read(path: str | Path, alone: bool = False) -> Recording:
     path = Path(path)
     if not path.is_file():
         raise StoreError(f"there is no record of a run at {path}; `flatline run PROGRAM` makes one")
-    own = _records(path)
+    own = stored(path)
     others = [] if alone else rank_stores(path)
     if not others:
         return Recording(own)
-    ranks = [Recording(_records(other)) if other != path else Recording(own) for other in others]
+    ranks = [Recording(stored(other)) if other != path else Recording(own) for other in others]
     ranks.sort(key=lambda recording: recording.run.rank)
     first = Recording(own)
     # The process that only started the others has nothing to tell but what it printed.
@@ -323,7 +322,7 @@ def read(path: str | Path, alone: bool = False) -> Recording:
     first.ranks = ranks
     starter = path.with_name(_OF_RANK.sub("", path.stem) + path.suffix)
     if starter.is_file():
-        first.starter = Recording(own if starter == path else _records(starter))
+        first.starter = Recording(own if starter == path else stored(starter))
     return first
 
 
@@ -347,41 +346,3 @@ def rank_stores(path: Path) -> list[Path]:
         p for p in path.parent.glob(f"{glob.escape(stem)}*-rank*{path.suffix}") if _RANK.fullmatch(p.stem[len(stem) :])
     ]
     return sorted(found)
-
-
-def _records(path: Path) -> list[e.Event]:
-    """What can be read of a store; what cannot is a failure of the probe ``store`` among the records."""
-    records: list[e.Event] = []
-    lost = 0
-    damage: list[str] = []
-    for blob in _rows(path, damage):
-        found, bad = readable(blob)
-        lost += bad + sum(not sound(record) for record in found)
-        records += filter(sound, found)
-    if not records and lost:
-        raise StoreError(f"{path} cannot be read as the record of a run: none of its records is one of flatline's")
-    if lost:
-        records.append(e.ProbeFailed("store", f"{lost} records of the run cannot be read"))
-    records += [e.ProbeFailed("store", text) for text in damage]
-    return known_series(records)
-
-
-def _rows(path: Path, damage: list[str]) -> Iterator[bytes]:
-    """All rows of a store; those of a damaged one as far as they can be read, which is then told in ``damage``.
-
-    Raises:
-        StoreError: as :func:`read`.
-    """
-    last = 0
-    try:
-        while rows := rows_after(path, last):
-            for number, blob in rows:
-                yield blob
-                last = number
-    except StoreError as error:
-        for number, blob in rows_one_by_one(path, last):
-            yield blob
-            last = number
-        if not last:
-            raise
-        damage.append(f"the record is damaged; what can be read of it goes to its row {last} ({error})")

@@ -31,7 +31,7 @@ def show(verdict: Verdict, console: Console | None = None, curve: Floats | None 
             _causes(verdict),
         ]
     if verdict.ruled_out:
-        parts += [Text(""), Text("Ruled out by this log", style="bold"), ruled_out(verdict, "  ")]
+        parts += [Text(""), Text("Ruled out by this log", style="bold"), ruled_out(verdict.ruled_out, "  ")]
     if log.next:
         parts += [Text(""), labelled("next", f"{log.next}   ({log.why})", "green")]
     for note in log.notes[:MOST_NOTES]:

@@ -16,7 +16,7 @@ from flatline.experiments.proof import CurveItem, ExperimentItem
 from flatline.record.reader import Floats
 from flatline.report.sparkline import sparkline
 from flatline.report.words import harmless, standing, titles
-from flatline.verdict import CauseItem, CheckItem, Location, Verdict
+from flatline.verdict import CauseItem, CheckItem, Location, RuledOutItem, Verdict
 
 _STYLES = {"proven": "bold red", "likely": "bold red", "possible": "yellow"}
 _OUTCOMES = {
@@ -36,8 +36,17 @@ _ENDED = {
 }
 
 
-def show(verdict: Verdict, console: Console | None = None, curve: Floats | None = None) -> None:
-    """Prints a verdict: symptom, cause, line, evidence, what was ruled out, fix; and the loss, when it is given."""
+def show(
+    verdict: Verdict,
+    console: Console | None = None,
+    curve: Floats | None = None,
+    verbose: bool = False,
+    more: str = "flatline report --verbose",
+) -> None:
+    """Prints a verdict: symptom, cause, line, evidence, fix, what was ruled out; and the loss, when it is given.
+
+    ``verbose`` names everything that was ruled out with its measurement; without it ``more`` says where that stands.
+    """
     console = console or Console(stderr=True, highlight=False)
     verdict = harmless(verdict)
     known = titles()
@@ -50,7 +59,7 @@ def show(verdict: Verdict, console: Console | None = None, curve: Floats | None 
     if verdict.checks:
         parts += _checks(verdict.checks)
     if verdict.ruled_out:
-        parts += [Text(""), Text("Ruled out", style="bold"), ruled_out(verdict)]
+        parts += [Text(""), *_excluded(verdict, verbose, more)]
     for untested in verdict.untested:
         parts.append(labelled("untested", f"{untested.name}: {untested.reason}", "dim"))
     if verdict.proof is not None:
@@ -94,12 +103,27 @@ def head(verdict: Verdict, console: Console, curve: Floats | None) -> list[Rende
     return parts
 
 
-def ruled_out(verdict: Verdict, indent: str = "") -> Table:
+def _excluded(verdict: Verdict, verbose: bool, more: str) -> list[RenderableType]:
+    """What was ruled out. Where a fault was found, or none is there, it is a count: what an experiment refuted is told."""
+    items = verdict.ruled_out
+    if not verbose and (verdict.healthy or verdict.faults):
+        asked = tuple(trial.asks for trial in verdict.proof.trials if trial.asks) if verdict.proof is not None else ()
+        items = [item for item in items if item.evidence.startswith(asked)]
+    rest = len(verdict.ruled_out) - len(items)
+    parts: list[RenderableType] = [Text("Ruled out", style="bold"), ruled_out(items)] if items else []
+    if rest:
+        causes = "1 cause" if rest == 1 else f"{rest} causes"
+        told = f"and {causes} more" if items else f"Ruled out: {causes}"
+        parts.append(Text.assemble((told, "" if items else "bold"), (f"; by which measurement: {more}", "dim")))
+    return parts
+
+
+def ruled_out(items: list[RuledOutItem], indent: str = "") -> Table:
     """What was ruled out, each with the measurement that did it."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(style="dim", overflow="fold")
-    for ruled in verdict.ruled_out:
+    for ruled in items:
         table.add_row(Text(f"{indent}{ruled.name}"), Text(ruled.evidence))
     return table
 
@@ -200,8 +224,8 @@ def labelled(label: str, text: str, style: str = "") -> Text:
     return Text.assemble("  ", (f"{label}  ", f"bold {style}".strip()), (text, style if style == "dim" else ""))
 
 
-def as_text(verdict: Verdict, width: int = 100, curve: Floats | None = None) -> str:
+def as_text(verdict: Verdict, width: int = 100, curve: Floats | None = None, verbose: bool = False) -> str:
     """The terminal report as plain text of a given width."""
     console = Console(width=width, no_color=True, highlight=False, record=True, file=io.StringIO())
-    show(verdict, console, curve)
+    show(verdict, console, curve, verbose)
     return console.export_text()
