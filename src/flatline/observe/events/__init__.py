@@ -136,6 +136,7 @@ __all__ = [
     "RunEnded",
     "RunStarted",
     "Sample",
+    "SequenceLayer",
     "Series",
     "Signal",
     "Singular",
