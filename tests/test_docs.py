@@ -125,7 +125,7 @@ def test_the_readme_is_short_and_opens_with_the_question() -> None:
 def test_the_readme_names_commands_and_options_that_exist() -> None:
     commands = set(re.findall(r"(?:^|`|-m )flatline ([a-z]+)", README, re.MULTILINE))
     assert {"run", "report", "causes"} <= commands <= set(main.list_commands(click.Context(main)))
-    options = set(re.findall(r"flatline run (?:[^\n]*?)(--[a-z]+|-m)\b", README)) - {"--its"}
+    options = set(re.findall(r"flatline run (?:[^\n]*?)(--[a-z]+|-m)\b", README)) - {"--its", "--nproc"}
     help_text = CliRunner().invoke(main, ["run", "--help"]).output
     assert {"--json", "--strict", "-m"} <= options
     assert all(option in help_text for option in options)
