@@ -179,7 +179,7 @@ def test_a_run_recorded_behind_torchrun_says_how_it_is_proven(folder: Path) -> N
 
 
 SAME = """
-import torch, torch.distributed as dist, torch.nn as nn
+import os, torch, torch.distributed as dist, torch.nn as nn
 from torch.nn.parallel import DistributedDataParallel as DDP
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -195,7 +195,8 @@ for epoch in range(2):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    print(dist.get_rank(), epoch, loss.item(), model.module.weight.sum().item(), flush=True)
+    # One write a line: torchrun starts Python unbuffered, and the ranks share the terminal.
+    os.write(1, f"{dist.get_rank()} {epoch} {loss.item()} {model.module.weight.sum().item()}\n".encode())
 dist.destroy_process_group()
 """
 
