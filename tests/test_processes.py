@@ -196,7 +196,7 @@ for epoch in range(2):
         loss.backward()
         optimizer.step()
     # One write a line: torchrun starts Python unbuffered, and the ranks share the terminal.
-    os.write(1, f"{dist.get_rank()} {epoch} {loss.item()} {model.module.weight.sum().item()}\n".encode())
+    os.write(1, f"{dist.get_rank()} {epoch} {loss.item()} {model.module.weight.sum().item()}\\n".encode())
 dist.destroy_process_group()
 """
 
