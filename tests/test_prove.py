@@ -116,7 +116,7 @@ def test_a_function_is_proven_from_inside(tmp_path: Path, monkeypatch: pytest.Mo
             optimizer.step()
 
     state = torch.get_rng_state()
-    verdict = flatline.prove(train, show=False)
+    verdict = flatline.prove(train, show=False, seeds=1)
     assert (verdict.causes[0].name, verdict.causes[0].level) == ("learning-rate-too-high", "proven")
     assert verdict.causes[0].location is not None
     assert verdict.causes[0].location.source.startswith("optimizer = torch.optim.Adam")
