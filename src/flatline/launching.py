@@ -23,11 +23,9 @@ from flatline.processes import rank_store
 # https://docs.pytorch.org/docs/stable/elastic/multiprocessing.html
 HANDLER = "torch.distributed.elastic.multiprocessing.subprocess_handler.subprocess_handler"
 ACCELERATE = "accelerate.commands.launch"
-
-
 # How they are called as a command, and as a module.
 COMMANDS = {"torchrun": "torch.distributed.run", "accelerate": "accelerate.commands.accelerate_cli"}
-_MODULES = {*COMMANDS.values(), "torch.distributed.launch", "accelerate.commands.launch"}
+_MODULES = {*COMMANDS.values(), "torch.distributed.launch", ACCELERATE}
 
 
 def is_starter(program: Program) -> bool:
@@ -62,7 +60,7 @@ def follow_starter(patches: Patches, starter: Program, settings: Mapping[str, An
 
 def _starting(original: Callable[..., Any], starter: Program, settings: Mapping[str, Any]) -> Callable[..., Any]:
     def _popen(self: Any, args: Sequence[str], env: dict[str, str]) -> Any:
-        return original(self, args, _recorded(list(args), env, starter, settings))
+        return original(self, args, _recorded(list(args), env, env.get("RANK", ""), starter, settings))
 
     return unseen(_popen, original)
 
@@ -72,34 +70,31 @@ def _preparing(original: Callable[..., Any], starter: Program, settings: Mapping
 
     def prepare_simple_launcher_cmd_env(*args: Any, **kwargs: Any) -> Any:
         command, env = original(*args, **kwargs)
-        return command, _recorded(command, {"RANK": "0", **env}, starter, settings, single=True)
+        return command, _recorded(command, env, "0", starter, settings)
 
     return unseen(prepare_simple_launcher_cmd_env, original)
 
 
 def _recorded(
-    args: list[str], env: dict[str, str], starter: Program, settings: Mapping[str, Any], single: bool = False
+    args: list[str], env: dict[str, str], rank: str, starter: Program, settings: Mapping[str, Any]
 ) -> dict[str, str]:
     try:
-        found = {**env, **_environment(args, env, starter, settings)}
+        return {**env, **_environment(args, env, rank, starter, settings)}
     except Exception as error:
         # The rank must start; it is not recorded.
         print(f"flatline: this rank is not recorded: {type(error).__name__}: {error}", file=sys.__stderr__)
-        found = dict(env)
-    if single:
-        found.pop("RANK")
-    return found
+        return env
 
 
 def _environment(
-    args: list[str], env: Mapping[str, str], starter: Program, settings: Mapping[str, Any]
+    args: list[str], env: Mapping[str, str], rank: str, starter: Program, settings: Mapping[str, Any]
 ) -> dict[str, str]:
     """What a rank's environment needs; nothing for a rank that is no Python program, which could not be recorded."""
     program = _program(args)
-    if program is None or not env.get("RANK", "").isdecimal():
+    if program is None or not rank.isdecimal():
         return {}
     changes = decode(settings["changes"]) if settings["changes"] else []
-    store = Path(rank_store(settings["store"], int(env["RANK"])))
+    store = Path(rank_store(settings["store"], int(rank)))
     given = watched_environment(program, store, os.getcwd(), env, changes=changes, steps=settings["limit"])
     given["FLATLINE_RUN_BUDGET"] = str(settings["budget"])
     given["FLATLINE_RUN_STARTER"] = msgspec.json.encode(starter).decode()

@@ -99,9 +99,9 @@ def loss(case: Case) -> Floats:
     return curves[0].values if curves else np.zeros(0)
 
 
-def last(case: Case, curve: Callable[[Case], Floats] | None = None) -> float:
+def last(case: Case, curve: Callable[[Case], Floats] = loss) -> float:
     """Mean over the last tenth of the steps, of the optimised loss or ``curve``; NaN when one of them is not finite."""
-    values = (curve or loss)(case)
+    values = curve(case)
     return float(np.mean(values[-max(1, len(values) // 10) :])) if len(values) else math.nan
 
 
