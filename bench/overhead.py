@@ -1,15 +1,20 @@
-"""What watching costs: the same training, plain and with each tool in turn, in one process; the median of paired ratios.
+"""What watching costs: the same training, plain and with each tool in turn; the median of paired ratios.
 
     python bench/overhead.py [--pairs N] [--seconds S] [--models NAME,…] [--tools NAME,…] [--write FILE]
 
-A round is one plain run and one run with each tool: the same steps from the same seed, in an order that turns by one each
-round. A ratio is a tool's time over the plain time of its round. A run has as many steps as take ``--seconds`` plainly;
-a table of runs a tenth as long is made too, in which the first steps weigh more than in any real run.
+A round is one plain run and one run with each tool, each in a process of its own: the same steps from the same seed. They
+take turns of a quarter of a second, one at a time, in an order that turns by one each time: a machine that other work makes
+slower for a while is slower for all of them. A ratio is a tool's time over the plain time of its round. A run has as many
+steps as take ``--seconds`` plainly; a table of runs a tenth as long is made too, in which the first steps weigh more than
+in any real run.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import multiprocessing
+import os
 import platform
 import statistics
 import subprocess
@@ -17,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +33,11 @@ from torch import nn
 from overhead_peers import APART, TOOLS, Flatline, Tool, missing
 
 STARTS = 5
+TURN = 0.25  # seconds
+# Whether glibc gives memory back to the system and takes it again in each step, and where its pages come to lie, hangs on
+# chance, and makes the steps of two equal runs differ by a tenth. So in all of them it keeps its memory, in large pages.
+# https://www.gnu.org/software/libc/manual/html_node/Memory-Allocation-Tunables.html
+MEMORY = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=17179869184"
 
 
 class Task(NamedTuple):
@@ -73,27 +84,72 @@ def transformer() -> Task:
 MODELS: tuple[Callable[[], Task], ...] = (mlp, cnn, transformer)
 
 
-def train(make: Callable[[], Task], steps: int, tool: Tool) -> float:
-    """Seconds of that many steps."""
+def steps_of(make: Callable[[], Task], seconds: float) -> tuple[int, int]:
+    """How many steps take that long plainly, by the fastest of three short runs; and how many make one turn."""
+    with Run(make, Tool) as run:
+        each = min(run.turn(10)[0] for _ in range(3)) / 10
+    return max(20, round(seconds / each)), max(1, round(TURN / each))
+
+
+class Run:
+    """A training in a process of its own, which makes steps when it is told to and stands still otherwise."""
+
+    def __init__(self, make: Callable[[], Task], kind: type[Tool]) -> None:
+        self._make, self._kind = make, kind
+
+    def __enter__(self) -> Run:
+        here, there = multiprocessing.Pipe()
+        self._turns = here
+        self._process = multiprocessing.get_context("spawn").Process(
+            target=trainee, args=(there, self._make.__name__, self._kind.__name__)
+        )
+        self._process.start()
+        here.recv()
+        return self
+
+    def turn(self, steps: int) -> tuple[float, float | None]:
+        """Seconds of so many steps, or of the end when there are none; at the end, what flatline says it cost."""
+        self._turns.send(steps)
+        seconds: tuple[float, float | None] = self._turns.recv()
+        return seconds
+
+    def __exit__(self, *error: object) -> None:
+        self._process.terminate()
+        self._process.join()
+
+
+def trainee(turns: Connection, model: str, tool: str) -> None:
+    """The other end of ``Run``."""
+    real, still = time.perf_counter, 0.0
+    # Before flatline is imported. Its budget is a share of the time that the run has had, to which the turns of others
+    # do not belong.
+    time.perf_counter = lambda: real() - still
+    torch.set_num_threads(1)
     torch.manual_seed(0)
-    with tool:
-        model, x, y = make()
-        optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-        tool.attach(model, optimizer)
-        began = time.perf_counter()
-        for _ in range(steps):
-            optimizer.zero_grad()
-            loss = F.cross_entropy(model(x), y)
-            loss.backward()
-            tool.each(loss)
-            optimizer.step()
-        return time.perf_counter() - began
+    kind = next(k for k in (Tool, *TOOLS) if k.__name__ == tool)
+    watch = kind()
+    with watch:
+        task = globals()[model]()
+        optimizer = torch.optim.Adam(task.model.parameters(), lr=1e-3)
+        watch.attach(task.model, optimizer)
+        turns.send(None)
+        waiting = real()
+        while steps := turns.recv():
+            began = real()
+            still += began - waiting
+            train(task, optimizer, steps, watch)
+            waiting = real()
+            turns.send((waiting - began, None))
+    turns.send((0.0, watch.own if isinstance(watch, Flatline) else None))
 
 
-def steps_of(make: Callable[[], Task], seconds: float) -> int:
-    """How many steps take that long plainly, by the fastest of three short runs."""
-    each = min(train(make, 10, Tool()) for _ in range(3)) / 10
-    return max(20, round(seconds / each))
+def train(task: Task, optimizer: torch.optim.Optimizer, steps: int, tool: Tool) -> None:
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss = F.cross_entropy(task.model(task.x), task.y)
+        loss.backward()
+        tool.each(loss)
+        optimizer.step()
 
 
 class Row(NamedTuple):
@@ -105,26 +161,31 @@ class Row(NamedTuple):
     own: float | None
 
 
-def compare(make: Callable[[], Task], steps: int, pairs: int, tools: list[type[Tool]]) -> list[Row]:
+def compare(make: Callable[[], Task], seconds: float, pairs: int, tools: list[type[Tool]]) -> list[Row]:
     """One row a tool: its ratios to the plain run of the same round."""
+    steps, turn = steps_of(make, seconds)
     kinds = [Tool, *tools]
-    seconds: dict[type[Tool], list[float]] = {kind: [] for kind in kinds}
+    taken: dict[type[Tool], list[float]] = {kind: [] for kind in kinds}
     own: list[float] = []
-    for turn in range(pairs):
-        start = turn % len(kinds)
-        for kind in kinds[start:] + kinds[:start]:
-            tool = kind()
-            seconds[kind].append(train(make, steps, tool))
-            if isinstance(tool, Flatline):
-                own.append(tool.own)
-    plain = seconds[Tool]
+    for _ in range(pairs):
+        with contextlib.ExitStack() as stack:
+            runs = {kind: stack.enter_context(Run(make, kind)) for kind in kinds}
+            sums = dict.fromkeys(kinds, 0.0)
+            for number, done in enumerate(range(0, steps, turn)):
+                first = number % len(kinds)
+                for kind in kinds[first:] + kinds[:first]:
+                    sums[kind] += runs[kind].turn(min(turn, steps - done))[0]
+            own += [said for run in runs.values() if (said := run.turn(0)[1]) is not None]
+        for kind in kinds:
+            taken[kind].append(sums[kind])
+    plain = taken[Tool]
     return [
         Row(
             make.__name__,
             kind.name,
             steps,
             1000 * statistics.median(plain) / steps,
-            [watched / alone for watched, alone in zip(seconds[kind], plain, strict=True)],
+            [watched / alone for watched, alone in zip(taken[kind], plain, strict=True)],
             statistics.median(own) if kind is Flatline else None,
         )
         for kind in tools
@@ -164,7 +225,7 @@ def main() -> None:
     parser.add_argument("--tools", default=",".join(tool.name for tool in TOOLS))
     parser.add_argument("--write", type=Path, help="put the tables into this file, in the place of the last ones")
     options = parser.parse_args()
-    torch.set_num_threads(1)
+    os.environ["GLIBC_TUNABLES"] = MEMORY
     absent = dict(APART)
     tools: list[type[Tool]] = []
     for tool in TOOLS:
@@ -179,7 +240,7 @@ def main() -> None:
         rows: list[Row] = []
         for make in MODELS:
             if make.__name__ in options.models.split(","):
-                rows += compare(make, steps_of(make, seconds), options.pairs, tools)
+                rows += compare(make, seconds, options.pairs, tools)
         lines += ["", f"{name} runs, {seconds:g} s of plain training", *table(rows)]
     alone, added = start_up()
     lines += ["", f"start to end of a program that imports torch: {alone:.2f} s; flatline run adds {added:.2f} s"]
