@@ -48,7 +48,6 @@ KERNEL = {
     "flatline.observe.patching.Patches": {"__init__", "__len__", "replace"},
     "flatline.observe.patching.Looked": {"__init__", "__get__"},
     "flatline.observe.patching": {"unseen", "call_as", "_call"},
-    "flatline.observe.install": {"_every_operation_watched", "_past_functions"},
     "flatline.observe.heartbeat": {"unshared", "shared", "heed"},
 }
 # Without the first nothing can be written: the verdict says that no training, and no end of the program, is on record.

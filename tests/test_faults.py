@@ -31,8 +31,6 @@ GUARDS = {
     "_call",
     "<lambda>",
     "__get__",
-    "_every_operation_watched",
-    "_past_functions",
 }
 # Points that call nothing of ours: they only hand on.
 NOTHING_CALLED = {("torch.utils.checkpoint", "checkpoint"), ("torch.jit._builtins", "_find_builtin")}

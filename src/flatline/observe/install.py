@@ -6,7 +6,6 @@ import inspect
 import sys
 import types
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -81,7 +80,10 @@ class Probes:
     def install(self) -> None:
         """Installs each probe; one that cannot be installed on this torch is recorded as failed."""
         session = self._session
-        session.hands_off, session.shield = _every_operation_watched, _past_functions
+        # Both are C functions, called in every hook: a function of ours around them would cost as much as they do. A
+        # dispatch mode (a counter of operations, a log, a fake tensor) would be told of our operations as well; tensor
+        # subclasses and function modes of the program's are not.
+        session.hands_off, session.shield = torch._C._len_torch_dispatch_stack, torch._C.DisableTorchFunction
         for probe in (
             self._criterion,
             self._built,
@@ -183,17 +185,6 @@ class Probes:
             return original(*args, **kwargs)
 
         return unseen(checkpoint, original)
-
-
-def _every_operation_watched() -> bool:
-    """A dispatch mode (a counter of operations, a log, a fake tensor) would be told of ours as well."""
-    return bool(torch._C._len_torch_dispatch_stack())
-
-
-def _past_functions() -> AbstractContextManager[Any]:
-    """Tensor subclasses and function modes of the program's are not told of our operations."""
-    shield: AbstractContextManager[Any] = torch._C.DisableTorchFunction()
-    return shield
 
 
 def _looking_behind_wrappers(original: Callable[..., Any]) -> Callable[..., Any]:

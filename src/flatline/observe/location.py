@@ -7,7 +7,7 @@ import os
 import sys
 import sysconfig
 from collections.abc import Callable
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Any
 
 from flatline.observe.events import Event, Place, Source
@@ -55,7 +55,8 @@ class Locator:
     def __init__(self, emit: Callable[[Event], None], home: str | None = None) -> None:
         self._emit = emit
         self._home = os.path.abspath(home) + os.sep if home else None
-        self._users: dict[CodeType, bool] = {}
+        # By file, not by code object: equal code at the same line of two files is equal to Python.
+        self._users: dict[str, bool] = {}
         self._places: dict[tuple[str, int, str], int] = {}
         self._files: set[str] = set()
 
@@ -63,10 +64,10 @@ class Locator:
         """The nearest frame of the user's code, from the caller's outwards."""
         frame = start or sys._getframe(1)
         while frame is not None:
-            code = frame.f_code
-            known = self._users.get(code)
+            file = frame.f_code.co_filename
+            known = self._users.get(file)
             if known is None:
-                known = self._users[code] = self._is_users(code.co_filename)
+                known = self._users[file] = self._is_users(file)
             if known:
                 return frame
             frame = frame.f_back  # type: ignore[assignment]
@@ -78,7 +79,10 @@ class Locator:
         return None if frame is None else self.number(frame)
 
     def number(self, frame: FrameType) -> int:
-        return self.place(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+        code = frame.f_code
+        key = (code.co_filename, frame.f_lineno, code.co_name)
+        number = self._places.get(key)
+        return self.place(*key) if number is None else number
 
     def place(self, file: str, line: int, function: str) -> int:
         key = (file, line, function)

@@ -47,15 +47,22 @@ VIEWS = frozenset(
 
 # Only builds for CUDA have it. A value that is read while a graph is recorded spoils the graph.
 _capturing = getattr(torch._C, "_cuda_isCurrentStreamCapturing", None)
+# Not tensor.item(): the program may have replaced that method by one that counts its calls.
+_item = torch._C.TensorBase.item
+_tracing, _transforming = torch._C._get_tracing_state, torch._C._functorch.peek_interpreter_stack
 
 
 def ordinary() -> bool:
     """Whether values can be read now: not while torch compiles, traces, or transforms a function, or CUDA records a graph."""
-    return not (
-        torch.compiler.is_compiling()
-        or (_capturing is not None and torch.cuda.is_initialized() and _capturing())  # type: ignore[no-untyped-call]
-        or torch._C._get_tracing_state() is not None
-        or torch._C._functorch.peek_interpreter_stack() is not None
+    return not torch.compiler.is_compiling() and eager()
+
+
+def eager() -> bool:
+    """The same, for a caller that has asked ``torch.compiler.is_compiling()``: hooks of every step have."""
+    return (
+        _tracing() is None
+        and _transforming() is None
+        and not (_capturing is not None and torch.cuda.is_initialized() and _capturing())  # type: ignore[no-untyped-call]
     )
 
 
@@ -80,8 +87,7 @@ def readable(tensor: Any) -> bool:
 
 def scalar(tensor: torch.Tensor) -> float:
     """The value of a tensor with one element."""
-    # Not tensor.item(): the program may have replaced that method by one that counts its calls.
-    return float(torch._C.TensorBase.item(tensor))
+    return float(_item(tensor))
 
 
 class Transfer:
@@ -119,7 +125,7 @@ def arriving(tensor: torch.Tensor) -> float | Arriving:
         except RuntimeError:
             # No memory can be pinned here.
             pass
-    return scalar(tensor)
+    return float(_item(tensor))
 
 
 def read(values: Sequence[torch.Tensor]) -> list[float]:
@@ -129,7 +135,7 @@ def read(values: Sequence[torch.Tensor]) -> list[float]:
     [1.5, 3.0]
     """
     if not values or values[0].is_cpu:
-        return [float(torch._C.TensorBase.item(value)) for value in values]
+        return [float(_item(value)) for value in values]
     wide = torch.float32 if values[0].is_mps else torch.float64
     together: list[float] = torch.stack([value.to(wide) for value in values]).tolist()
     return together

@@ -128,7 +128,8 @@ class Session:
         self.checkpointing = False
         # Whether several threads train at once: then gradients and weights are not read, which other threads may free.
         self.crowded = False
-        self._trainer: int | None = None
+        # The thread that called backward last.
+        self.trainer: int | None = None
         self.last_loss: float | None = None
         # For a trial: after that many steps, ``leave`` is called, outside of every hook.
         self.limit: int | None = None
@@ -137,7 +138,7 @@ class Session:
         self.budget = Budget(budget)
         self.before_flush: list[Callable[[bool], None]] = []
         # Set once torch is there: whether the program now watches every operation itself, and a way past its rules.
-        self.hands_off: Callable[[], bool] = lambda: False
+        self.hands_off: Callable[[], int] = lambda: 0
         self.shield: Callable[[], AbstractContextManager[Any]] = nullcontext
         self.heartbeat = unshared() if heartbeat is None else heartbeat
         # Kept: programs and their tests replace the functions of ``time``.
@@ -220,11 +221,11 @@ class Session:
     def trains_here(self) -> None:
         """Notes the thread that calls backward; of two that live at a time, neither is measured any further."""
         own = threading.get_ident()
-        if own != self._trainer:
-            if self._trainer is not None and self._trainer in sys._current_frames():
+        if own != self.trainer:
+            if self.trainer is not None and self.trainer in sys._current_frames():
                 self.crowded = True
                 self.sampled = False
-            self._trainer = own
+            self.trainer = own
 
     # faults ----------------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from threading import get_ident
 from typing import Any
 
 import torch
@@ -70,7 +71,8 @@ class BackwardProbe:
         def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
             if torch.compiler.is_compiling() or not session.active:
                 return original(tensors, *args, **kwargs)
-            here()
+            if get_ident() != session.trainer:
+                here()
             seen: list[tuple[torch.Tensor, graph.Walk]] = []
             before(tensors, sys._getframe().f_back, seen)
             if seen:
@@ -96,7 +98,7 @@ class BackwardProbe:
             if not tensors:
                 return
             tensors = tensors[0]
-        if not isinstance(tensors, torch.Tensor) or not measure.ordinary():
+        if not isinstance(tensors, torch.Tensor) or not measure.eager():
             return
         loss: torch.Tensor = tensors
         session = self._session

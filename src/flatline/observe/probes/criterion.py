@@ -131,7 +131,7 @@ class CriterionProbe:
 
     def _observe(self, name: str, args: Any, kwargs: Any, result: Any, frame: Any) -> None:
         # Keras tries its loss on tensors without storage, to learn their shapes.
-        if not isinstance(result, torch.Tensor) or result.is_meta or not measure.ordinary():
+        if not isinstance(result, torch.Tensor) or result.is_meta or not measure.eager():
             return
         first = args[0] if args else kwargs.get("input")
         reduction = str(kwargs.get("reduction", "mean"))
