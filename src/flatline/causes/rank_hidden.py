@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from flatline.causes.base import Cause, Choice, Decision, Evidence, Found, Level, RuledOut
+from flatline.causes.base import Cause, Choice, Decision, Evidence, Experiment, Found, Level, RuledOut
 from flatline.causes.case import Case, number
+from flatline.causes.judging import contrast
+from flatline.changes import Change
 from flatline.record.ranks import idle
 from flatline.record.reader import Recording
 
@@ -25,7 +27,8 @@ class RankHidden(Cause):
         loss is 0 or NaN there is told by another cause, from that rank's own record.
 
     Experiment
-        None: the record of that rank shows it.
+        The same program with every rank given the inputs and targets of a rank that learns: then no loss is 0 or NaN, so it
+        was the rows of that rank, and neither its weights nor its device.
 
     Fix
         Look at the rows of that rank. Print the loss of every rank, or its minimum and maximum, beside the mean.
@@ -43,11 +46,10 @@ class RankHidden(Cause):
     )
 
     def decide(self, case: Case) -> Decision | None:
-        trained = [r for r in case.recording.ranks if r.optimised]
+        trained = _trained(case)
         if len(trained) < 2:
             return None
-        lost = [r for r in trained if idle(r) or _bad(r) >= 0.5]
-        fine = [r for r in trained if not idle(r) and _bad(r) == 0]
+        lost, fine = _lost(case), _fine(case)
         if not lost:
             return RuledOut(f"no rank's loss is 0 or NaN in half of its steps ({len(trained)} ranks)")
         if not fine:
@@ -71,6 +73,37 @@ class RankHidden(Cause):
             f"Look at the rows that rank {numbers} is given. Print the least and greatest loss of the ranks beside the "
             "mean.",
         )
+
+    def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
+        if not isinstance(decision, Found):
+            return []
+        source = _fine(case)[0].run.rank
+        return [
+            Experiment(
+                f"does every rank have a loss when all are given the inputs and targets of rank {source}?",
+                [Change("ranks", {"how": "share", "source": source})],
+                contrast(
+                    "ranks",
+                    lambda control: bool(_lost(control)) and bool(_fine(control)),
+                    lambda control, trial: len(_fine(trial)) == len(_trained(trial)) >= 2,
+                    f"with the inputs and targets of rank {source}, the loss of no rank is 0 or NaN",
+                    value=lambda some: "; ".join(f"loss {_last(r)}" for r in _trained(some)[:4]),
+                ),
+            )
+        ]
+
+
+def _trained(case: Case) -> list[Recording]:
+    return [r for r in case.recording.ranks if r.optimised]
+
+
+def _lost(case: Case) -> list[Recording]:
+    """The ranks that learn nothing in half of their steps."""
+    return [r for r in _trained(case) if idle(r) or _bad(r) >= 0.5]
+
+
+def _fine(case: Case) -> list[Recording]:
+    return [r for r in _trained(case) if not idle(r) and _bad(r) == 0]
 
 
 def _bad(rank: Recording) -> float:

@@ -14,13 +14,14 @@ from flatline.interventions.base import Intervention
 from flatline.interventions.points import Points
 from flatline.observe.patching import unseen
 
-_WAYS = ("equal", "deal", "even")
+_WAYS = ("equal", "deal", "even", "share")
 
 
 class Ranks(Intervention):
     """Changes what the processes of one training share. In a program of one process nothing is changed.
 
-    Patch points: the step of an optimizer (``equal``), ``DataLoader.__iter__`` (the others).
+    Patch points: the step of an optimizer (``equal``), ``DataLoader.__iter__`` (``deal``, ``even``), calls of top-level
+    modules with parameters and the functional losses (``share``).
 
     Left as it is: the program's own exchanges, the random numbers, and what a loader draws: it draws on each rank what it
     drew before, and some of its batches are passed over.
@@ -28,25 +29,50 @@ class Ranks(Intervention):
     Args:
         how: ``equal`` gives every rank the weights of rank 0 before its first step, and the mean of all ranks' gradients
             before each; ``deal`` gives rank r of n of each loader's batches those numbered r, r + n, r + 2n, …; ``even``
-            ends each pass over a loader with as many batches as the rank with the fewest has.
+            ends each pass over a loader with as many batches as the rank with the fewest has; ``share`` gives every rank
+            what rank ``source`` gives to its models and the targets that it gives to its losses. All ranks must make as
+            many calls of both: else the trial hangs, and says nothing.
+        source: the rank whose inputs and targets all are given.
     """
 
     name = "ranks"
 
-    def __init__(self, how: str = "equal") -> None:
+    def __init__(self, how: str = "equal", source: int = 0) -> None:
         if how not in _WAYS:
             raise TypeError(f"ranks cannot be changed by {how!r}")
-        self._how = how
+        self._how, self._source = how, source
         self._equal: set[int] = set()
 
     def before_probes(self, points: Points) -> None:
         self._points = points
-        if self._how != "equal":
+        if self._how == "share":
+            points.on_call.append((self.name, self._called))
+        elif self._how != "equal":
             points.patches.replace(DataLoader, "__iter__", self._iterating)
 
     def after_probes(self, points: Points) -> None:
         if self._how == "equal":
             points.on_step.append((self.name, self._step))
+        elif self._how == "share":
+            points.on_criterion.append((self.name, self._criterion))
+
+    def _called(self, module: torch.nn.Module, args: list[Any], kwargs: dict[str, Any]) -> None:
+        args[:] = [self._shared(value) for value in args]
+        for key, value in kwargs.items():
+            kwargs[key] = self._shared(value)
+
+    def _criterion(self, name: str, arguments: dict[str, Any]) -> None:
+        if "target" in arguments:
+            arguments["target"] = self._shared(arguments["target"])
+
+    def _shared(self, value: Any) -> Any:
+        if not isinstance(value, torch.Tensor) or value.requires_grad or not _together():
+            return value
+        # As an object: the ranks' tensors may differ in shape.
+        held = [value]
+        dist.broadcast_object_list(held, self._source)
+        self._points.acted(self.name)
+        return held[0].to(value.device)
 
     def _step(self, optimizer: torch.optim.Optimizer) -> None:
         if not _together():
