@@ -147,7 +147,9 @@ def _padded(values: list[Any] | None, length: int) -> list[Any]:
 async def load(arguments: argparse.Namespace, folder: Path, server: subprocess.Popen[str]) -> int:
     assert server.stdout is not None
     origin, _, token = server.stdout.readline().split()[-1].partition("/?token=")
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+    # Shorter than the server keeps an idle connection: at the same age, a request may meet its end, as one of 36,219 did. A
+    # browser then asks again by itself.
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=3.0)
     async with httpx.AsyncClient(
         base_url=origin, headers={"Authorization": f"Bearer {token}"}, limits=limits, timeout=15
     ) as client:
