@@ -49,6 +49,7 @@ def watched_environment(
     show_status: bool = False,
     changes: Sequence[Change] = (),
     steps: int | None = None,
+    settings: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """The environment for a program that is watched; ``startup/sitecustomize.py`` takes our part out again.
 
@@ -60,8 +61,10 @@ def watched_environment(
         show_status: whether to show the line at the bottom of the terminal.
         changes: what a trial changes.
         steps: after how many optimizer steps a trial ends.
+        settings: further ones for the recorder, by their names without ``FLATLINE_RUN_``.
     """
     ours = {
+        **(settings or {}),
         "STORE": str(store.absolute()),
         "STATUS": str(int(show_status)),
         "ARGUMENTS": str(len(program.argv)),

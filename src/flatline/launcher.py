@@ -140,9 +140,9 @@ def launch(
     """
     program = Program([sys.executable, *interpreter_flags()], kind == "module", [target, *arguments])
     command = program.command
-    environment = watched_environment(program, store, os.getcwd(), os.environ, show_status, changes, steps)
     watchdog = Watchdog()
-    environment |= {f"FLATLINE_RUN_{key}": value for key, value in {**watchdog.settings, **(settings or {})}.items()}
+    ours = {**watchdog.settings, **(settings or {})}
+    environment = watched_environment(program, store, os.getcwd(), os.environ, show_status, changes, steps, ours)
     previous: dict[int, Any] = {}
     waiting: list[int] = []
     process: subprocess.Popen[bytes] | None = None

@@ -95,12 +95,12 @@ def _environment(
         return {}
     changes = decode(settings["changes"]) if settings["changes"] else []
     store = Path(rank_store(settings["store"], int(rank)))
-    given = watched_environment(program, store, os.getcwd(), env, changes=changes, steps=settings["limit"])
-    given["FLATLINE_RUN_BUDGET"] = str(settings["budget"])
-    given["FLATLINE_RUN_STARTER"] = msgspec.json.encode(starter).decode()
+    ours = {"BUDGET": str(settings["budget"]), "STARTER": msgspec.json.encode(starter).decode()}
     if settings["check"] is not None:
-        given["FLATLINE_RUN_CHECK"] = settings["check"]
-    return given
+        ours["CHECK"] = settings["check"]
+    return watched_environment(
+        program, store, os.getcwd(), env, changes=changes, steps=settings["limit"], settings=ours
+    )
 
 
 def _program(args: list[str]) -> Program | None:

@@ -7,7 +7,7 @@ import sys
 import click
 
 from flatline.commands.showing import deliver, diagnosed, require_folder
-from flatline.commands.starting import PASS_ON, launched, only_first_rank, require_program, strict_status
+from flatline.commands.starting import PASS_ON, launched, only_first_rank, required, strict_status
 from flatline.launcher import end_like
 
 
@@ -39,8 +39,7 @@ def check(
 
     Exit status: 0; with --strict, 10 when a cause is likely or above; the program's own when it ends before an update.
     """
-    if not module:
-        require_program(program)
+    module, program = required(module, program)
     json_file = require_folder("--json", json_path)
     import msgspec
 

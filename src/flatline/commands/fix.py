@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flatline.commands.showing import diagnosed, newest_store, require_folder
-from flatline.commands.starting import PASS_ON, launched, require_program, settle_all
+from flatline.commands.starting import PASS_ON, launched, required, settle_all
 
 if TYPE_CHECKING:
     from flatline.experiments.fixed import Fixes
@@ -136,8 +136,7 @@ def _store(
         if arguments:
             raise click.UsageError("a recorded run takes no arguments: it is started as it was recorded")
         return Path(program).absolute()
-    if not module:
-        require_program(program)
+    module, program = required(module, program)
     return launched(module, program, arguments, folder, quiet)[1]
 
 

@@ -12,9 +12,8 @@ from flatline.commands.showing import deliver, diagnosed, page_of, require_folde
 from flatline.commands.starting import (
     PASS_ON,
     launched,
-    named,
     require_one_process,
-    require_program,
+    required,
     settle_all,
     strict_status,
 )
@@ -102,9 +101,7 @@ def prove(
             raise click.UsageError("a recorded run takes no arguments: it is started as it was recorded")
         status, store = 0, Path(program).absolute()
     else:
-        if not module:
-            require_program(program)
-        module, program = named(module, program)
+        module, program = required(module, program)
         status, store = launched(module, program, arguments, folder, quiet)
     argv = None if program.endswith(".sqlite") and not module else (program, *arguments)
     proven = run_experiments(store, on, budget, max_trials, memory, quiet, argv, seeds)

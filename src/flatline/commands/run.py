@@ -11,10 +11,9 @@ from flatline.commands.showing import deliver, diagnosed, page_of, require_folde
 from flatline.commands.starting import (
     PASS_ON,
     launched,
-    named,
     only_first_rank,
     require_one_process,
-    require_program,
+    required,
     strict_status,
 )
 from flatline.launcher import end_like
@@ -65,12 +64,10 @@ def run(
 
     Options of flatline come before PROGRAM; everything after it is the program's.
     """
-    if not module:
-        require_program(program)
+    module, program = required(module, program)
     if prove:
         require_one_process("--prove")
     json_file, page = require_folder("--json", json_path), require_folder("--html", html_path)
-    module, program = named(module, program)
     status, store = launched(module, program, arguments, folder, quiet, {"BUDGET": str(budget)})
     only_first_rank(status, store)
     if prove:

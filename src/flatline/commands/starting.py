@@ -28,9 +28,8 @@ def launched(
     quiet: bool,
     settings: dict[str, str] | None = None,
 ) -> tuple[int, Path]:
-    """Runs a program to its end, watched: its status, and its store as one file."""
+    """Runs a program that ``required`` has found to its end, watched: its status, and its store as one file."""
     store = new_store(folder).absolute()
-    module, program = named(module, program)
     status = launch("module" if module else "script", program, arguments, store, not quiet, settings)
     if store.is_file() and not store.stat().st_size:
         # Taken for this run, and nothing was recorded.
@@ -104,15 +103,20 @@ def settle_all(store: Path) -> None:
         settle(part)
 
 
-def require_program(program: str) -> None:
-    """The script, or the folder with a ``__main__.py``, is there and can be read.
+def required(module: bool, program: str) -> tuple[bool, str]:
+    """What is to be run, as Python finds it (``named``): a module, or a script or folder that is there and can be read.
 
     Raises:
         click.UsageError: it is not; the message says what is there instead.
     """
+    module, program = named(module, program)
+    if not module:
+        _require_script(program)
+    return module, program
+
+
+def _require_script(program: str) -> None:
     path = Path(program)
-    if named(False, program)[0]:
-        return
     if program.startswith("-"):
         # Options that are not ours are taken for the program's; before PROGRAM there can be none of those.
         raise click.NoSuchOption(program.partition("=")[0])

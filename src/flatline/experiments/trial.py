@@ -166,10 +166,15 @@ def _environment(request: TrialRequest, inside: Path) -> dict[str, str]:
     scratch = str(inside / "tmp")
     own = {**request.environment, **_OFFLINE, "TMPDIR": scratch, "WANDB_DIR": scratch, "CLEARML_CACHE_DIR": scratch}
     own["MLFLOW_TRACKING_URI"] = f"file://{scratch}/mlruns"
-    # Nobody waits for a trial's own sake: what is to be measured is measured, however busy the machine.
-    own["FLATLINE_RUN_BUDGET"] = "1.0"
     return watched_environment(
-        request.program, inside / "run.sqlite", request.folder, own, changes=request.changes, steps=request.steps
+        request.program,
+        inside / "run.sqlite",
+        request.folder,
+        own,
+        changes=request.changes,
+        steps=request.steps,
+        # Nobody waits for a trial's own sake: what is to be measured is measured, however busy the machine.
+        settings={"BUDGET": "1.0"},
     )
 
 

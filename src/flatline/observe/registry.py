@@ -79,6 +79,8 @@ class Registry:
         self.inputs: deque[torch.Tensor] = deque(maxlen=MOST_HELD)
         self.outputs: deque[torch.Tensor] = deque(maxlen=MOST_HELD)
         self.calls_since_backward = 0
+        # Whether the last backward was counted as a step, since no optimizer was known.
+        self.counted_by_hand = False
         self._named: set[int] = set()
         self._gathered = Gathered()
 

@@ -258,6 +258,7 @@ class BackwardProbe:
         if not self._registry.live_optimizers:
             # Weights are moved by hand: a step of training is then a backward.
             session.step += 1
+            self._registry.counted_by_hand = True
             self._after_step()
         session.flush()
 

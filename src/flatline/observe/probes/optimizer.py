@@ -123,10 +123,19 @@ class OptimizerProbe:
         """Keeps the weights before a measured step; on others it does nothing."""
         if not self._session.sampled:
             return
-        number = self.announce(optimizer, None)
+        number = self._stepping(optimizer)
         self._observe_rates(optimizer, number)
         self._replicas.look(number, optimizer)
         self._kept[number] = Before(p for group in optimizer.param_groups for p in group["params"])
+
+    def _stepping(self, optimizer: Any) -> int:
+        """The number of an optimizer that takes a step; it may have been made before the probes were there."""
+        registry = self._registry
+        if registry.counted_by_hand and registry.optimizers.get(optimizer) is None:
+            # This step is not one by hand, and has been counted when its backward was.
+            self._session.step -= 1
+        registry.counted_by_hand = False
+        return self.announce(optimizer, None)
 
     def _observe_rates(self, optimizer: torch.optim.Optimizer, number: int) -> None:
         groups = optimizer.param_groups
@@ -153,7 +162,7 @@ class OptimizerProbe:
         session = self._session
         number = self._registry.optimizers.get(optimizer)
         if number is None:
-            number = self.announce(optimizer, None)
+            number = self._stepping(optimizer)
         self._steps[number] = self._steps.get(number, 0) + 1
         kept = self._kept.pop(number, None)
         if kept is not None and not session.crowded:

@@ -1,0 +1,44 @@
+"""What ``flatline.watch`` was not told of is found out while the program runs."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+import flatline
+from flatline.observe.events import Update
+from flatline.record.reader import Recording, read
+
+
+def _watched(store: Path, steps: int, told: bool, by_hand: bool = False) -> Recording:
+    torch.manual_seed(0)
+    model = torch.nn.Linear(4, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    x, y = torch.randn(8, 4), torch.randint(0, 2, (8,))
+    with flatline.watch(*([model, optimizer] if told else []), store=store, show=False):
+        for _ in range(steps):
+            optimizer.zero_grad()
+            F.cross_entropy(model(x), y).backward()
+            if by_hand:
+                with torch.no_grad():
+                    for weight in model.parameters():
+                        weight -= 0.1 * weight.grad
+            else:
+                optimizer.step()
+    return read(store)
+
+
+@pytest.mark.parametrize("steps", [1, 5, 40])
+def test_an_optimizer_that_was_made_before_counts_its_steps_once(steps: int, tmp_path: Path) -> None:
+    found = [_watched(tmp_path / f"{told}.sqlite", steps, told) for told in (True, False)]
+    assert [r.steps for r in found] == [steps, steps]
+    for one, other in itertools.pairwise([[u.step for u in r.all(Update)] for r in found]):
+        assert one == other and one[0] == 0
+
+
+def test_steps_by_hand_are_counted_though_there_is_an_optimizer(tmp_path: Path) -> None:
+    assert _watched(tmp_path / "run.sqlite", 5, told=False, by_hand=True).steps == 5
