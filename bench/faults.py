@@ -40,6 +40,8 @@ from flatline.verdict import Verdict, diagnose
 
 KINDS = ("raises", "hangs", "returns nonsense")
 PATIENCE = 0.02
+# A hang that nothing has ended by then has not been survived.
+STUCK_SECONDS = 20.0
 
 # What stands between the program and the rest of our code, and cannot itself be guarded: a few lines each.
 KERNEL = {
@@ -50,6 +52,14 @@ KERNEL = {
     "flatline.observe.patching": {"unseen", "call_as", "_call"},
     "flatline.observe.heartbeat": {"unshared", "shared", "heed"},
 }
+# Called when a recorder is made, before the program has begun: what fails there leaves it unrecorded, and a hang has nothing
+# of the program's to hold up.
+BEFORE_THE_PROGRAM = {
+    "flatline.observe.budget.Budget.__init__",
+    "flatline.observe.budget.Budget.calibrate",
+    "flatline.observe.location.Locator.__init__",
+    "flatline.observe.schedule.Schedule.__init__",
+}
 # Without the first nothing can be written: the verdict says that no training, and no end of the program, is on record.
 # The second comes after the record's end.
 SILENT = {"flatline.observe.session.Session.flush", "flatline.observe.install.Probes.uninstall"}
@@ -57,7 +67,7 @@ SILENT = {"flatline.observe.session.Session.flush", "flatline.observe.install.Pr
 # the program's to call.
 MAKE_WRAPPERS = {
     "_wrapped", "_looked", "_dropping", "_compiling", "_checkpointing", "_looking_behind_wrappers", "make_init",
-    "_write", "_flush", "_call_handlers",
+    "_write", "_flush", "_call_handlers", "_counted", "clearing",
 }  # fmt: skip
 
 
@@ -212,6 +222,10 @@ def _submodules(package: ModuleType) -> list[ModuleType]:
     return [importlib.import_module(name) for name in names]
 
 
+class Stuck(BaseException):
+    """A hang was ended by the bench itself."""
+
+
 @contextlib.contextmanager
 def broken(function: Function, kind: str) -> Iterator[list[int]]:
     """The function with a fault in it; gives a list that grows with every call."""
@@ -221,8 +235,11 @@ def broken(function: Function, kind: str) -> Iterator[list[int]]:
         calls.append(1)
         if kind == "raises":
             raise RuntimeError("the probe broke")
+        began = time.monotonic()
         while kind == "hangs":
             time.sleep(0.001)
+            if time.monotonic() - began > STUCK_SECONDS:
+                raise Stuck
         return "nonsense"
 
     before = [(owner, key, vars(owner)[key]) for owner, key in function.places]
@@ -329,6 +346,8 @@ def sweep(every: int = 1, kinds: tuple[str, ...] = KINDS) -> Iterator[Outcome]:
         for function in functions()[::every]:
             met = True
             for kind in kinds:
+                if kind != "raises" and function.name in BEFORE_THE_PROGRAM:
+                    continue
                 # What is not called with one fault is not called with another: the program is the same.
                 outcome = inject(function, kind, expected, Path(folder)) if met else Outcome(function.name, kind, 0, "")
                 met = met and outcome.calls > 0

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from flatline.observe import heartbeat
 from flatline.observe.location import FRAME_NAME, PACKAGE
 from flatline.observe.patching import Looked, Patches
 from flatline.observe.session import Session
@@ -133,7 +134,7 @@ def test_a_fault_at_every_point_that_is_patched(points: Points, tmp_path: Path) 
 @pytest.mark.parametrize(
     "name",
     ["probes.criterion.CriterionProbe._observe", "probes.optimizer.OptimizerProbe.observe_after", "measure.facts",
-     "registry.Registry.parameter", "install.Probes._start_sampling", "session.Session.flush"],
+     "registry.Registry.parameter", "install.Probes._start_sampling", "session.Session.flush", "budget.Budget.cost"],
 )  # fmt: skip
 def test_each_kind_of_fault(name: str, kind: str, tmp_path: Path) -> None:
     [function] = [f for f in faults.functions() if f.name == f"flatline.observe.{name}"]
@@ -150,6 +151,14 @@ def test_a_store_that_cannot_be_written_to(kind: str, tmp_path: Path) -> None:
     outcome = faults.inject(faults.Function("Writer.write", [(Writer, "write")]), kind, faults.program(), tmp_path)
     assert outcome.calls > 1
     assert outcome.problem == "the verdict does not list the fault", "nothing can be listed in it"
+
+
+def test_the_rest_of_a_hook_is_watched_over_when_a_part_of_it_has_failed() -> None:
+    numbers = heartbeat.unshared()
+    session = Session(lambda events: None, heartbeat=numbers)
+    part, since = session.spared("part", _fails, None), []
+    session.guarded("whole", lambda: since.extend([part(), numbers[heartbeat.BEGAN]]))()
+    assert since[1] > 0 and numbers[heartbeat.BEGAN] == 0
 
 
 # Every other way in which Python or torch calls us, and what shows that a fault there is harmless.

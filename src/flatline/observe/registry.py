@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import weakref
 from collections import deque
 from collections.abc import Iterable
@@ -48,7 +49,13 @@ class Attached(Generic[T]):
 
     def __setitem__(self, item: object, value: T) -> None:
         key = id(item)
-        self._known[key] = (weakref.ref(item, lambda gone: self._forget(key, gone)), value)
+
+        def forget(gone: weakref.ref[object]) -> None:
+            # Python prints what is raised in here.
+            with contextlib.suppress(Exception):
+                self._forget(key, gone)
+
+        self._known[key] = (weakref.ref(item, forget), value)
 
     def get(self, item: object) -> T | None:
         found = self._known.get(id(item))

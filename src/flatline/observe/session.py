@@ -154,6 +154,7 @@ class Session:
         self._pause = FIRST_FLUSH_SECONDS
         self._failures: dict[str, int] = {}
         self._off: set[str] = set()
+        self._cost = self.spared("budget", self.budget.cost, None)
         self.budget.calibrate(self.guarded("calibration", lambda: None))
 
     # records ---------------------------------------------------------------------------------------------------
@@ -196,12 +197,14 @@ class Session:
         self._last_flush = now
         for prepare in self.before_flush:
             prepare(force)
+        cost = self._cost(now)
+        if cost is not None:
+            self.emit(cost)
         events, self._events = self._events, []
         for series in list(self._series.values()):
             known = series.settle(wait=force)
             if known:
                 events.append(series.take(known))
-        events.append(self.budget.cost(now))
         try:
             self._sink(events)
             self.heartbeat[GIVEN_UP] = 0.0
@@ -261,6 +264,9 @@ class Session:
             except (Exception, Overdue) as error:
                 heartbeat[BEGAN] = 0.0
                 self.failed(probe, error)
+                if thread.inside and thread.main:
+                    # The hook around it goes on, and may hang as well.
+                    heartbeat[BEGAN] = clock()
                 return otherwise
             finally:
                 if outermost:
