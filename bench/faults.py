@@ -61,8 +61,12 @@ BEFORE_THE_PROGRAM = {
     "flatline.observe.schedule.Schedule.__init__",
 }
 # Without the first nothing can be written: the verdict says that no training, and no end of the program, is on record.
-# The second comes after the record's end.
-SILENT = {"flatline.observe.session.Session.flush", "flatline.observe.install.Probes.uninstall"}
+# The others come after the record's end.
+SILENT = {
+    "flatline.observe.session.Session.flush",
+    "flatline.observe.install.Probes.uninstall",
+    "flatline.observe.probes.optimizer.OptimizerProbe.uninstall",
+}
 # Wrappers that end in what is guarded are made by these when a probe is installed: a wrapper that is none would be
 # the program's to call.
 MAKE_WRAPPERS = {
@@ -276,10 +280,16 @@ def watched_over(numbers: Any) -> Iterator[None]:
 class Watched:
     """The program run with our probes, put in place as the recorder does it. ``verdict`` is None without a record."""
 
-    def __init__(self, store: Path, hangs: bool = False, run: Callable[[], str] = program) -> None:
+    def __init__(
+        self,
+        store: Path,
+        hangs: bool = False,
+        run: Callable[[], str] = program,
+        probes: list[Probes] | None = None,
+    ) -> None:
         self.output = ""
         self.verdict: Verdict | None = None
-        self.probes: list[Probes] = []
+        self.probes: list[Probes] = probes if probes is not None else []
         numbers = heartbeat.unshared()
         try:
             writer = Writer(str(store))
@@ -325,11 +335,16 @@ def inject(function: Function, kind: str, expected: str, folder: Path) -> Outcom
     for part in folder.glob("run.sqlite*"):
         part.unlink()
     problem = ""
-    with broken(function, kind) as calls:
-        try:
-            watched = Watched(store, kind == "hangs")
-        except BaseException as error:
-            return Outcome(function.name, kind, len(calls), f"the program got {type(error).__name__}: {error}")
+    left: list[Probes] = []
+    try:
+        with broken(function, kind) as calls:
+            watched = Watched(store, kind == "hangs", probes=left)
+    except BaseException as error:
+        return Outcome(function.name, kind, len(calls), f"the program got {type(error).__name__}: {error}")
+    finally:
+        # What a fault has kept in place is not to meet the next one.
+        for probes in left:
+            probes.uninstall()
     if watched.output != expected:
         problem = "the program's output changed"
     elif watched.verdict is not None and kind != "returns nonsense" and calls and not watched.verdict.probe_failures:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import weakref
 from collections import deque
 from collections.abc import Iterable
@@ -44,18 +43,14 @@ class Attached(Generic[T]):
     """A value for each live object, by identity: a module of the program's may be hashed by what it holds, or not at all
     while it is being built (torchmetrics)."""
 
-    def __init__(self) -> None:
+    def __init__(self, session: Session) -> None:
         self._known: dict[int, tuple[weakref.ref[object], T]] = {}
+        # Called by Python when an object goes, inside of a hook or not.
+        self._gone = session.spared("registry", self._forget, None)
 
     def __setitem__(self, item: object, value: T) -> None:
         key = id(item)
-
-        def forget(gone: weakref.ref[object]) -> None:
-            # Python prints what is raised in here.
-            with contextlib.suppress(Exception):
-                self._forget(key, gone)
-
-        self._known[key] = (weakref.ref(item, forget), value)
+        self._known[key] = (weakref.ref(item, lambda gone: self._gone(key, gone)), value)
 
     def get(self, item: object) -> T | None:
         found = self._known.get(id(item))
@@ -77,8 +72,8 @@ class Registry:
         self.models = Numbered()
         self.optimizers = Numbered()
         self.loaders = Numbered()
-        self.built: Attached[int | None] = Attached()
-        self.loaded: Attached[int | None] = Attached()
+        self.built: Attached[int | None] = Attached(session)
+        self.loaded: Attached[int | None] = Attached(session)
         # Torch's, and what stands for those of a framework.
         self.live_optimizers: weakref.WeakSet[Any] = weakref.WeakSet()
         # What passed through top-level modules since the last backward, on sampled steps only. Few, because a tensor

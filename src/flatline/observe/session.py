@@ -155,6 +155,7 @@ class Session:
         self._failures: dict[str, int] = {}
         self._off: set[str] = set()
         self._cost = self.spared("budget", self.budget.cost, None)
+        self._known = self.spared("series", self._newly_known, None)
         self.budget.calibrate(self.guarded("calibration", lambda: None))
 
     # records ---------------------------------------------------------------------------------------------------
@@ -197,14 +198,11 @@ class Session:
         self._last_flush = now
         for prepare in self.before_flush:
             prepare(force)
-        cost = self._cost(now)
-        if cost is not None:
-            self.emit(cost)
+        # Before what is held is taken over: a fault in here is recorded at once, and loses nothing else.
+        known: list[Event | None] = [self._known(series, force) for series in list(self._series.values())]
+        known.append(self._cost(now))
         events, self._events = self._events, []
-        for series in list(self._series.values()):
-            known = series.settle(wait=force)
-            if known:
-                events.append(series.take(known))
+        events += [event for event in known if event is not None]
         try:
             self._sink(events)
             self.heartbeat[GIVEN_UP] = 0.0
@@ -220,6 +218,11 @@ class Session:
             self._pause = max(self._pause, (self._clock() - now) / self.budget.share)
         if self._status is not None and not force:
             self._status(self)
+
+    @staticmethod
+    def _newly_known(series: Numbers, wait: bool) -> Points | None:
+        count = series.settle(wait=wait)
+        return series.take(count) if count else None
 
     def trains_here(self) -> None:
         """Notes the thread that calls backward; of two that live at a time, neither is measured any further."""

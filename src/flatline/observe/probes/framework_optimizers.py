@@ -56,8 +56,8 @@ class FrameworkOptimizers:
         self._session = session
         self._registry = registry
         self._probe = probe
-        self._places: Attached[int | None] = Attached()
-        self._views: Attached[KerasOptimizer] = Attached()
+        self._places: Attached[int | None] = Attached(session)
+        self._views: Attached[KerasOptimizer] = Attached(session)
         self._waiting: dict[str, Callable[[Any, Patches], bool]] = {
             _KERAS: self._keras,
             MODULE: losses.patch,
