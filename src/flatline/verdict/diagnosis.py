@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from flatline import ending
 from flatline.before_training import BEFORE_TRAINING, checks, limited
 from flatline.causes.base import (
@@ -53,6 +55,12 @@ def diagnose(recording: Recording, proof: Proof | None = None) -> Verdict:
 
     ``proof`` is what experiments on this run have shown: a confirmed cause is proven, a refuted one is ruled out.
     """
+    # NaN and infinities are what is looked at here: numpy's warnings of them would appear among the program's own lines.
+    with np.errstate(all="ignore"):
+        return _diagnose(recording, proof)
+
+
+def _diagnose(recording: Recording, proof: Proof | None) -> Verdict:
     failures = [f"{f.probe}: {f.message}" for f in recording.all(ProbeFailed)]
     symptoms = find_all(recording, failures)
     if recording.stopped is not None:
