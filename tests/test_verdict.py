@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, ClassVar
 
 import jsonschema  # type: ignore[import-untyped]
 import msgspec
+import numpy as np
 import pytest
 
 from flatline.causes.base import Cause, Decision, Evidence, Expected, Found, Level, RuledOut, Untested, catalogue
@@ -311,6 +313,13 @@ def test_healthy(
     monkeypatch: pytest.MonkeyPatch, recording: Callable[[], Recording], decision: Decision | None, healthy: bool
 ) -> None:
     assert judge(monkeypatch, recording(), one=decision).healthy is healthy
+
+
+def test_numpy_says_nothing_of_what_is_not_finite(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subject, "find_all", lambda recording, failures: np.diff([np.inf, np.inf]).tolist() * 0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        diagnose(zeros())
 
 
 def test_ranking_is_by_level_then_by_confidence(monkeypatch: pytest.MonkeyPatch) -> None:
