@@ -116,11 +116,15 @@ def _pair(path: Path) -> Pair:
         try:
             plain, watched = (_run(path, Path(base), how) for how in ("plain", "watched"))
             differs = [part for part in plain if plain[part] != watched[part]]
-            again = [_run(path, Path(base), "plain", moved) for moved in range(MOVED) if differs]
+            left = differs
+            for moved in range(MOVED if differs else 0):
+                again = _run(path, Path(base), "plain", moved)
+                left = [part for part in left if again[part] == plain[part]]
+                if not left:
+                    break
         except subprocess.TimeoutExpired as error:
             return Pair(name, [f"took more than {error.timeout:.0f} s"])
-    own = [part for part in differs if any(other[part] != plain[part] for other in again)]
-    return Pair(name, [part for part in differs if part not in own], own)
+    return Pair(name, left, [part for part in differs if part not in left])
 
 
 def _run(path: Path, base: Path, how: str, moved: int = 0) -> dict[str, object]:

@@ -101,7 +101,7 @@ class Run:
         here, there = multiprocessing.Pipe()
         self._turns = here
         self._process = multiprocessing.get_context("spawn").Process(
-            target=trainee, args=(there, self._make.__name__, self._kind.__name__)
+            target=trainee, args=(there, self._make, self._kind)
         )
         self._process.start()
         here.recv()
@@ -118,7 +118,7 @@ class Run:
         self._process.join()
 
 
-def trainee(turns: Connection, model: str, tool: str) -> None:
+def trainee(turns: Connection, make: Callable[[], Task], kind: type[Tool]) -> None:
     """The other end of ``Run``."""
     real, still = time.perf_counter, 0.0
     # Before flatline is imported. Its budget is a share of the time that the run has had, to which the turns of others
@@ -126,10 +126,9 @@ def trainee(turns: Connection, model: str, tool: str) -> None:
     time.perf_counter = lambda: real() - still
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    kind = next(k for k in (Tool, *TOOLS) if k.__name__ == tool)
     watch = kind()
     with watch:
-        task = globals()[model]()
+        task = make()
         optimizer = torch.optim.Adam(task.model.parameters(), lr=1e-3)
         watch.attach(task.model, optimizer)
         turns.send(None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
 
 import pytest
@@ -36,8 +35,8 @@ def _watched(store: Path, steps: int, told: bool, by_hand: bool = False) -> Reco
 def test_an_optimizer_that_was_made_before_counts_its_steps_once(steps: int, tmp_path: Path) -> None:
     found = [_watched(tmp_path / f"{told}.sqlite", steps, told) for told in (True, False)]
     assert [r.steps for r in found] == [steps, steps]
-    for one, other in itertools.pairwise([[u.step for u in r.all(Update)] for r in found]):
-        assert one == other and one[0] == 0
+    told, untold = ([u.step for u in r.all(Update)] for r in found)
+    assert told == untold and told[0] == 0
 
 
 def test_steps_by_hand_are_counted_though_there_is_an_optimizer(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from flatline.causes.base import Cause, Choice, Decision, Evidence, Experiment, 
 from flatline.causes.case import Case, number
 from flatline.causes.judging import contrast
 from flatline.changes import Change
-from flatline.record.ranks import idle
+from flatline.record.ranks import idle, trained
 from flatline.record.reader import Recording
 
 
@@ -46,12 +46,12 @@ class RankHidden(Cause):
     )
 
     def decide(self, case: Case) -> Decision | None:
-        trained = _trained(case)
-        if len(trained) < 2:
+        ranks = trained(case.recording)
+        if len(ranks) < 2:
             return None
         lost, fine = _lost(case), _fine(case)
         if not lost:
-            return RuledOut(f"no rank's loss is 0 or NaN in half of its steps ({len(trained)} ranks)")
+            return RuledOut(f"no rank's loss is 0 or NaN in half of its steps ({len(ranks)} ranks)")
         if not fine:
             return None
         one = lost[0]
@@ -85,25 +85,21 @@ class RankHidden(Cause):
                 contrast(
                     "ranks",
                     lambda control: bool(_lost(control)) and bool(_fine(control)),
-                    lambda control, trial: len(_fine(trial)) == len(_trained(trial)) >= 2,
+                    lambda control, trial: len(_fine(trial)) == len(trained(trial.recording)) >= 2,
                     f"with the inputs and targets of rank {source}, the loss of no rank is 0 or NaN",
-                    value=lambda some: "; ".join(f"loss {_last(r)}" for r in _trained(some)[:4]),
+                    value=lambda some: "; ".join(f"loss {_last(r)}" for r in trained(some.recording)[:4]),
                 ),
             )
         ]
 
 
-def _trained(case: Case) -> list[Recording]:
-    return [r for r in case.recording.ranks if r.optimised]
-
-
 def _lost(case: Case) -> list[Recording]:
     """The ranks that learn nothing in half of their steps."""
-    return [r for r in _trained(case) if idle(r) or _bad(r) >= 0.5]
+    return [r for r in trained(case.recording) if idle(r) or _bad(r) >= 0.5]
 
 
 def _fine(case: Case) -> list[Recording]:
-    return [r for r in _trained(case) if not idle(r) and _bad(r) == 0]
+    return [r for r in trained(case.recording) if not idle(r) and _bad(r) == 0]
 
 
 def _bad(rank: Recording) -> float:

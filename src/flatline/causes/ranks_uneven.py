@@ -11,6 +11,7 @@ from flatline.causes.judging import contrast
 from flatline.changes import Change
 from flatline.observe.events import LoaderSeen
 from flatline.record.quoting import error
+from flatline.record.ranks import trained
 from flatline.record.reader import Line, Recording
 
 # Rows on one rank over rows on another: what is not a whole multiple of the number of ranks makes the last batches differ
@@ -63,7 +64,7 @@ class RanksUneven(Cause):
 
     def decide(self, case: Case) -> Decision | None:
         recording = case.recording
-        ranks = [r for r in recording.ranks if r.optimised]
+        ranks = trained(recording)
         if len(ranks) < 2:
             return None
         steps = {r.run.rank: r.backwards for r in ranks}
@@ -118,7 +119,7 @@ class RanksUneven(Cause):
         )
 
     def experiments(self, case: Case, decision: Decision | None) -> list[Experiment]:
-        ranks = [r for r in case.recording.ranks if r.optimised]
+        ranks = trained(case.recording)
         if not isinstance(decision, Found) or decision.level is not Level.LIKELY or not _lengths(ranks)[0]:
             return []
         return [
@@ -164,7 +165,7 @@ class RanksUneven(Cause):
 
 
 def _in_order(case: Case) -> bool:
-    ranks = [r for r in case.recording.ranks if r.optimised]
+    ranks = trained(case.recording)
     return len(ranks) > 1 and all(r.ended is not None and r.ended.exception is None for r in ranks)
 
 

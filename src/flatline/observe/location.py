@@ -79,10 +79,7 @@ class Locator:
         return None if frame is None else self.number(frame)
 
     def number(self, frame: FrameType) -> int:
-        code = frame.f_code
-        key = (code.co_filename, frame.f_lineno, code.co_name)
-        number = self._places.get(key)
-        return self.place(*key) if number is None else number
+        return self.place(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
 
     def place(self, file: str, line: int, function: str) -> int:
         key = (file, line, function)

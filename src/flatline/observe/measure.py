@@ -47,8 +47,6 @@ VIEWS = frozenset(
 
 # Only builds for CUDA have it. A value that is read while a graph is recorded spoils the graph.
 _capturing = getattr(torch._C, "_cuda_isCurrentStreamCapturing", None)
-# Not tensor.item(): the program may have replaced that method by one that counts its calls.
-_item = torch._C.TensorBase.item
 _tracing, _transforming = torch._C._get_tracing_state, torch._C._functorch.peek_interpreter_stack
 
 
@@ -87,7 +85,8 @@ def readable(tensor: Any) -> bool:
 
 def scalar(tensor: torch.Tensor) -> float:
     """The value of a tensor with one element."""
-    return float(_item(tensor))
+    # Not tensor.item(): the program may have replaced that method by one that counts its calls.
+    return float(torch._C.TensorBase.item(tensor))
 
 
 class Transfer:
@@ -125,7 +124,7 @@ def arriving(tensor: torch.Tensor) -> float | Arriving:
         except RuntimeError:
             # No memory can be pinned here.
             pass
-    return float(_item(tensor))
+    return scalar(tensor)
 
 
 def read(values: Sequence[torch.Tensor]) -> list[float]:
@@ -135,7 +134,7 @@ def read(values: Sequence[torch.Tensor]) -> list[float]:
     [1.5, 3.0]
     """
     if not values or values[0].is_cpu:
-        return [float(_item(value)) for value in values]
+        return [scalar(value) for value in values]
     wide = torch.float32 if values[0].is_mps else torch.float64
     together: list[float] = torch.stack([value.to(wide) for value in values]).tolist()
     return together

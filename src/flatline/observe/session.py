@@ -225,13 +225,11 @@ class Session:
         return series.take(count) if count else None
 
     def trains_here(self) -> None:
-        """Notes the thread that calls backward; of two that live at a time, neither is measured any further."""
-        own = threading.get_ident()
-        if own != self.trainer:
-            if self.trainer is not None and self.trainer in sys._current_frames():
-                self.crowded = True
-                self.sampled = False
-            self.trainer = own
+        """Notes that this thread, not ``trainer``, calls backward; of two that live at a time, neither is measured further."""
+        if self.trainer is not None and self.trainer in sys._current_frames():
+            self.crowded = True
+            self.sampled = False
+        self.trainer = threading.get_ident()
 
     # faults ----------------------------------------------------------------------------------------------------
 

@@ -70,6 +70,11 @@ def first_to_go_wrong(ranks: list[Recording]) -> Recording:
     return min(ranks, key=order)
 
 
+def trained(recording: Recording) -> list[Recording]:
+    """The ranks that called backward."""
+    return [rank for rank in recording.ranks if rank.optimised]
+
+
 def idle(rank: Recording) -> bool:
     """Whether the optimised loss of a rank is exactly 0 in at least half of its steps."""
     return bool(rank.optimised) and float(np.mean(rank.optimised[0].values == 0)) >= 0.5

@@ -35,8 +35,6 @@ class OptimizerProbe:
         self._replicas = Replicas(session, registry)
         self._handles: list[Any] = []
         self._rates: dict[int, tuple[list[float], list[float]]] = {}
-        # Of optimizers with one group, what was compared last.
-        self._one: dict[int, tuple[Any, Any, Any]] = {}
         self._steps: dict[int, int] = {}
         self._clears: dict[int, int] = {}
         # Optimizers whose gradients were cleared since their last step, and those whose next step is judged by it.
@@ -138,17 +136,8 @@ class OptimizerProbe:
         return self.announce(optimizer, None)
 
     def _observe_rates(self, optimizer: torch.optim.Optimizer, number: int) -> None:
-        groups = optimizer.param_groups
-        if len(groups) == 1:
-            # Most steps of most programs end here. A rate that is a tensor is changed in place, so it is compared below.
-            group = groups[0]
-            rate, betas, momentum = group.get("lr"), group.get("betas"), group.get("momentum", group.get("mom"))
-            seen = (rate, betas, momentum)
-            if type(rate) is float and self._one.get(number) == seen:
-                return
-            self._one[number] = seen
-        rates = [group.get("lr", NAN) for group in groups]
-        momenta = [_momentum(group) for group in groups]
+        rates = [group.get("lr", NAN) for group in optimizer.param_groups]
+        momenta = [_momentum(group) for group in optimizer.param_groups]
         if not self._session.sampled and any(isinstance(rate, torch.Tensor) and not rate.is_cpu for rate in rates):
             # To compare it would be to wait for the device.
             return
