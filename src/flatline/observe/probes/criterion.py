@@ -19,11 +19,13 @@ import torch.nn.functional as F
 from flatline.observe import measure
 from flatline.observe.captured import Captured
 from flatline.observe.events import CriterionCall
+from flatline.observe.lines import Lines
 from flatline.observe.location import local_values
 from flatline.observe.patching import Patches, unseen
 from flatline.observe.probes.samples import Samples
 from flatline.observe.registry import Registry
-from flatline.observe.session import Arriving, Numbers, Session
+from flatline.observe.series import Arriving, Numbers
+from flatline.observe.session import Session
 
 FUNCTIONS = (
     "cross_entropy",
@@ -79,6 +81,8 @@ class CriterionProbe:
         self._signatures: dict[str, inspect.Signature] = {}
         self._functions: dict[str, Callable[..., Any]] = {}
         self._zero_calls = 0
+        self._lines = Lines(session)
+        self._taken = session.brief("criterion", self._take)
         self._call = session.guarded("criterion", self._observe)
         self._refused = session.guarded("criterion", self._observe_error)
 
@@ -88,7 +92,7 @@ class CriterionProbe:
 
     def _wrapped(self, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
         depth = self._depth
-        call, refused = self._call, self._refused
+        taken, call, refused = self._taken, self._call, self._refused
         session = self._session
         self._signatures[name] = inspect.signature(original)
         self._functions[name] = original
@@ -106,7 +110,9 @@ class CriterionProbe:
             finally:
                 depth.value -= 1
             if depth.value == 0:
-                call(name, args, kwargs, result, sys._getframe().f_back)
+                frame = sys._getframe().f_back
+                if not taken(name, args, kwargs, result, frame):
+                    call(name, args, kwargs, result, frame)
             return result
 
         return unseen(wrapper, original)
@@ -129,6 +135,13 @@ class CriterionProbe:
             built=self._registry.built.get(module),
         )
 
+    def _take(self, name: str, args: Any, kwargs: Any, result: Any, frame: Any) -> bool:
+        reduction = kwargs.get("reduction", "mean")
+        if not args or self._lines.take(name, reduction, result, args[0], frame) is None:
+            return False
+        self._registry.calls_since_backward += 1
+        return True
+
     def _observe(self, name: str, args: Any, kwargs: Any, result: Any, frame: Any) -> None:
         # Keras tries its loss on tensors without storage, to learn their shapes.
         if not isinstance(result, torch.Tensor) or result.is_meta or not measure.eager():
@@ -136,8 +149,11 @@ class CriterionProbe:
         first = args[0] if args else kwargs.get("input")
         reduction = str(kwargs.get("reduction", "mean"))
         seen = self._value(name, first if isinstance(first, torch.Tensor) else None, result, reduction, frame)
+        if seen.training:
+            series = self._session.numbers("criterion", name, seen.place, reduction)
+            self._lines.learn(name, reduction, frame, series)
         if not seen.measured:
-            # Most steps end here: what is below costs as much as a small model's step.
+            # What is below costs as much as a small model's step.
             return
         arguments = self._signatures[name].bind(*args, **kwargs).arguments
         tensors = [value for value in arguments.values() if isinstance(value, torch.Tensor)]
