@@ -81,9 +81,6 @@ class Lines:
             return None
         series = known[1]
         session.tick += 1
-        series.ticks.append(session.tick)
-        series.steps.append(session.step)
-        series.values.append(value)
-        series.sizes.append(rows)
+        series.points.append((session.tick, session.step, value, rows))
         series.latest = value
         return series

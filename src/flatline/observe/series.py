@@ -1,9 +1,8 @@
-"""The numbers of which there is one at every step, kept as columns until they are written."""
+"""The numbers of which there is one at every step, until they are written."""
 
 from __future__ import annotations
 
 from array import array
-from collections import deque
 from typing import Protocol
 
 from flatline.observe.events import Points
@@ -29,22 +28,14 @@ class Numbers:
         self.number = number
         # The last value that is known.
         self.latest = 1.0
-        self._taken = 0
-        self._arriving: deque[tuple[int, Arriving]] = deque()
-        self.ticks = array("q")
-        self.steps = array("q")
-        self.values = array("d")
-        self.sizes = array("q")
+        # Tick, step, value and size. One list, to which a point comes whole: the program may be interrupted anywhere.
+        self.points: list[tuple[int, int, float | Arriving, int]] = []
+        self._settled = 0
 
     def add(self, tick: int, step: int, value: float | Arriving, size: int) -> None:
         if isinstance(value, float):
             self.latest = value
-        else:
-            self._arriving.append((self._taken + len(self.values), value))
-        self.ticks.append(tick)
-        self.steps.append(step)
-        self.values.append(value if isinstance(value, float) else 0.0)
-        self.sizes.append(size)
+        self.points.append((tick, step, value, size))
 
     @property
     def odd(self) -> bool:
@@ -53,27 +44,28 @@ class Numbers:
 
     def settle(self, wait: bool = False) -> int:
         """Fills in the values that have come, all of them with ``wait``; how many, from the first on, can be taken."""
-        while self._arriving:
-            at, number = self._arriving[0]
-            at -= self._taken
-            try:
-                if not wait and not number.here:
-                    return at
-                self.latest = self.values[at] = number.value()
-            except Exception:
-                # A device that failed answers nothing any more: the values up to there are what is known.
-                self._arriving.clear()
-                for column in (self.ticks, self.steps, self.values, self.sizes):
-                    del column[at:]
-                break
-            self._arriving.popleft()
-        return len(self.values)
+        points = self.points
+        while self._settled < len(points):
+            tick, step, value, size = points[self._settled]
+            if not isinstance(value, float):
+                try:
+                    if not wait and not value.here:
+                        break
+                    self.latest = known = value.value()
+                except Exception:
+                    # A device that failed answers nothing any more: the values up to there are what is known.
+                    del points[self._settled :]
+                    break
+                points[self._settled] = (tick, step, known, size)
+            self._settled += 1
+        return self._settled
 
     def take(self, upto: int) -> Points:
-        """Removes the first ``upto`` values and returns them as a record."""
-        columns = (self.ticks, self.steps, self.values, self.sizes)
-        points = Points(self.number, *(column[:upto].tobytes() for column in columns))
-        for column in columns:
-            del column[:upto]
-        self._taken += upto
-        return points
+        """Removes the first ``upto`` values, which have been settled, and returns them as a record."""
+        ticks, steps, values, sizes = zip(*self.points[:upto], strict=True)
+        del self.points[:upto]
+        self._settled -= upto
+        columns = (
+            array(kind, column).tobytes() for kind, column in zip("qqdq", (ticks, steps, values, sizes), strict=True)
+        )
+        return Points(self.number, *columns)

@@ -125,8 +125,8 @@ class BackwardProbe:
         bad = False
         if loss.numel() == 1 and measure.readable(loss):
             series = session.numbers("optimised", "loss", place)
-            self._lines.learn("backward", "", frame, series)
             number = self._number(loss, series)
+            self._lines.learn("backward", "", frame, series)
             inputs = self._registry.inputs
             series.add(tick, session.step, number, inputs[0].shape[0] if inputs and inputs[0].dim() else 1)
             session.last_loss = series.latest
