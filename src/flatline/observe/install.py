@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import math
 import sys
 import types
 from collections.abc import Callable
@@ -150,7 +149,7 @@ class Probes:
             else:
                 self._stop_sampling()
                 # A module that is being called is watched until it has come to its end.
-                session.calm_until = 0 if self._forward.watching else math.ceil(session.schedule.due) * optimizers
+                session.calm_until = 0 if self._forward.watching else session.schedule.due * optimizers
 
     def _start_sampling(self) -> None:
         self._sampling = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 # Measured whatever it costs: a gradient that was not cleared shows from the second step, a rate that is far too high
@@ -46,14 +47,14 @@ class Schedule:
         return False
 
     @property
-    def due(self) -> float:
+    def due(self) -> int:
         """The first step that may be wanted after one that was not.
 
         >>> schedule = Schedule()
         >>> [schedule.wants(step) for step in (12, 13)], schedule.due
-        ([True, False], 14.4)
+        ([True, False], 15)
         """
-        return self._next
+        return math.ceil(self._next)
 
     def event(self, step: int, extra: int = 3) -> None:
         """Something happened at ``step``: measure the next ``extra`` steps too."""
