@@ -101,7 +101,7 @@ class Wandb(Tool):
 class WandbSeldom(Wandb):
     """With wandb's default: each thousandth step."""
 
-    name = "wandb.watch, 1000"
+    name = "wandb.watch 1000"
     frequency = 1000
 
 

@@ -46,11 +46,12 @@ class Lines:
         session = self._session
         if (
             type(loss) is not torch.Tensor
+            # Before anything is asked of it: that too is told to a mode of the program's.
+            or _watched()
+            or _modes()
             or not loss.requires_grad
             or not loss.is_cpu
             or loss.dim()
-            or _watched()
-            or _modes()
             or _tracing() is not None
             or _transforming() is not None
             # FSDP frees the storage of tensors that it keeps: to read such a one ends the process.
