@@ -45,7 +45,7 @@ STUCK_SECONDS = 20.0
 
 # What stands between the program and the rest of our code, and cannot itself be guarded: a few lines each.
 KERNEL = {
-    "flatline.observe.session.Session": {"__init__", "guarded", "spared", "failed", "_count_failure", "emit"},
+    "flatline.observe.session.Session": {"__init__", "guarded", "spared", "failed", "_count_failure", "emit", "brief"},
     "flatline.observe.session._Thread": {"__init__"},
     "flatline.observe.patching.Patches": {"__init__", "__len__", "replace"},
     "flatline.observe.patching.Looked": {"__init__", "__get__"},
@@ -118,7 +118,8 @@ def program() -> str:
         model.load_state_dict(model.state_dict())
         optimizer = torch.optim.Adam(model.parameters())
         data = DataLoader(TensorDataset(torch.randn(12, 4), torch.randint(0, 3, (12,))), 4, shuffle=True)
-        for epoch in range(2):
+        # The first twelve steps are measured, of those after them few.
+        for epoch in range(8):
             for a, b in data:
                 logits = model(a)
                 loss = nn.CrossEntropyLoss()(logits, b)

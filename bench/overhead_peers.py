@@ -101,7 +101,7 @@ class Wandb(Tool):
 class WandbSeldom(Wandb):
     """With wandb's default: each thousandth step."""
 
-    name = "wandb.watch, 1000"
+    name = "wandb.watch 1000"
     frequency = 1000
 
 
@@ -128,7 +128,7 @@ class GradNorm(Tool):
 APART = {
     "cockpit": "it wants another training loop (losses extended by BackPACK, one for each sample), not this one; "
     "cockpit-for-pytorch 1.0.2 also needs a setuptools that still has pkg_resources",
-    "traincheck": "0.2.0 rewrites a script and runs it in a process of its own; here trainings take turns in one process",
+    "traincheck": "0.2.0 rewrites a script and runs what it has written; here a tool is put around a training",
 }
 TOOLS: tuple[type[Tool], ...] = (Flatline, Wandb, WandbSeldom, GradNorm, Anomaly)
 

@@ -138,15 +138,18 @@ class Probes:
 
     def _after_step(self) -> None:
         session = self._session
-        optimizers = max(len(self._registry.live_optimizers), 1)
+        optimizers = max(len(self._registry.live_optimizers.known), 1)
         # Programs with several optimizers take them in turn: a whole turn is sampled, or none of it.
         if session.step % optimizers == 0:
             wanted = session.schedule.wants(session.step // optimizers, session.budget.affordable)
             session.sampled = wanted and not session.crowded
             if session.sampled:
                 self._start_sampling()
+                session.calm_until = 0
             else:
                 self._stop_sampling()
+                # A module that is being called is watched until it has come to its end.
+                session.calm_until = 0 if self._forward.watching else session.schedule.due * optimizers
 
     def _start_sampling(self) -> None:
         self._sampling = True

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from flatline.observe.events import TensorFacts
-from flatline.observe.session import Arriving
+from flatline.observe.series import Arriving
 
 MOST_ELEMENTS = 1 << 21
 MOST_VALUES = 64

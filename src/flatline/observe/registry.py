@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
 import torch
@@ -44,23 +44,29 @@ class Attached(Generic[T]):
     while it is being built (torchmetrics)."""
 
     def __init__(self, session: Session) -> None:
-        self._known: dict[int, tuple[weakref.ref[object], T]] = {}
+        # By address. How many there are is asked of it at every step.
+        self.known: dict[int, tuple[weakref.ref[object], T]] = {}
         # Called by Python when an object goes, inside of a hook or not.
         self._gone = session.spared("registry", self._forget, None)
 
     def __setitem__(self, item: object, value: T) -> None:
         key = id(item)
-        self._known[key] = (weakref.ref(item, lambda gone: self._gone(key, gone)), value)
+        self.known[key] = (weakref.ref(item, lambda gone: self._gone(key, gone)), value)
 
     def get(self, item: object) -> T | None:
-        found = self._known.get(id(item))
+        found = self.known.get(id(item))
         return found[1] if found is not None and found[0]() is item else None
+
+    def __iter__(self) -> Iterator[Any]:
+        """The objects that live, in the order in which they came."""
+        items: list[Any] = [gone() for gone, _ in list(self.known.values())]
+        return iter([item for item in items if item is not None])
 
     def _forget(self, key: int, gone: weakref.ref[object]) -> None:
         # The address may have been taken by another object meanwhile.
-        found = self._known.get(key)
+        found = self.known.get(key)
         if found is not None and found[0] is gone:
-            del self._known[key]
+            del self.known[key]
 
 
 class Registry:
@@ -75,7 +81,7 @@ class Registry:
         self.built: Attached[int | None] = Attached(session)
         self.loaded: Attached[int | None] = Attached(session)
         # Torch's, and what stands for those of a framework.
-        self.live_optimizers: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.live_optimizers: Attached[None] = Attached(session)
         # What passed through top-level modules since the last backward, on sampled steps only. Few, because a tensor
         # held here holds its graph: a program may go through its data without ever calling backward.
         self.inputs: deque[torch.Tensor] = deque(maxlen=MOST_HELD)
@@ -142,6 +148,6 @@ class Registry:
 
     def owned(self) -> Iterable[torch.Tensor]:
         """Every parameter that some living optimizer holds."""
-        for optimizer in list(self.live_optimizers):
+        for optimizer in self.live_optimizers:
             for group in optimizer.param_groups:
                 yield from group["params"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 # Measured whatever it costs: a gradient that was not cleared shows from the second step, a rate that is far too high
@@ -9,6 +10,8 @@ from collections.abc import Callable
 FIRST = 4
 DENSE = 12
 GROWTH = 1.2
+# A step that cannot be paid for is put off by this part of the steps before it.
+PUT_OFF = 64
 
 
 class Schedule:
@@ -38,7 +41,20 @@ class Schedule:
         if step < self._always_until or (step >= self._next and affordable()):
             self._next = step + 1.0 if step < self._dense else max(step + 1.0, step * self._growth)
             return True
+        if step >= self._next:
+            # Not asked for again at each of the steps until then.
+            self._next = step + 1.0 + step // PUT_OFF
         return False
+
+    @property
+    def due(self) -> int:
+        """The first step that may be wanted after one that was not.
+
+        >>> schedule = Schedule()
+        >>> [schedule.wants(step) for step in (12, 13)], schedule.due
+        ([True, False], 15)
+        """
+        return math.ceil(self._next)
 
     def event(self, step: int, extra: int = 3) -> None:
         """Something happened at ``step``: measure the next ``extra`` steps too."""

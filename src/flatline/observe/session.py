@@ -5,17 +5,16 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from array import array
-from collections import deque
 from collections.abc import Callable, MutableSequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from flatline.observe.budget import BUDGET, Budget
 from flatline.observe.events import Event, Points, ProbeFailed, Series
 from flatline.observe.heartbeat import BEGAN, GIVEN_UP, Overdue, unshared
 from flatline.observe.location import Locator
 from flatline.observe.schedule import Schedule
+from flatline.observe.series import Numbers
 
 R = TypeVar("R")
 # A program may be killed, or hang, at any time: what it did first is written at once, and then ever less often.
@@ -29,76 +28,6 @@ MOST_HELD = 20_000
 class _Thread(threading.local):
     inside = False
     main = False
-
-
-class Arriving(Protocol):
-    """A number that is on its way from a device, which nobody waits for."""
-
-    @property
-    def here(self) -> bool:
-        """Whether it has come."""
-        ...
-
-    def value(self) -> float:
-        """The number; waits for it where it has not come."""
-        ...
-
-
-class Numbers:
-    """The values of one series that have not been written yet, those among them that have still to come."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        # The last value that is known.
-        self.latest = 1.0
-        self._taken = 0
-        self._arriving: deque[tuple[int, Arriving]] = deque()
-        self.ticks = array("q")
-        self.steps = array("q")
-        self.values = array("d")
-        self.sizes = array("q")
-
-    def add(self, tick: int, step: int, value: float | Arriving, size: int) -> None:
-        if isinstance(value, float):
-            self.latest = value
-        else:
-            self._arriving.append((self._taken + len(self.values), value))
-        self.ticks.append(tick)
-        self.steps.append(step)
-        self.values.append(value if isinstance(value, float) else 0.0)
-        self.sizes.append(size)
-
-    @property
-    def odd(self) -> bool:
-        """Whether the last value that is known is 0, NaN or an infinity."""
-        return self.latest == 0.0 or self.latest - self.latest != 0.0
-
-    def settle(self, wait: bool = False) -> int:
-        """Fills in the values that have come, all of them with ``wait``; how many, from the first on, can be taken."""
-        while self._arriving:
-            at, number = self._arriving[0]
-            at -= self._taken
-            try:
-                if not wait and not number.here:
-                    return at
-                self.latest = self.values[at] = number.value()
-            except Exception:
-                # A device that failed answers nothing any more: the values up to there are what is known.
-                self._arriving.clear()
-                for column in (self.ticks, self.steps, self.values, self.sizes):
-                    del column[at:]
-                break
-            self._arriving.popleft()
-        return len(self.values)
-
-    def take(self, upto: int) -> Points:
-        """Removes the first ``upto`` values and returns them as a record."""
-        columns = (self.ticks, self.steps, self.values, self.sizes)
-        points = Points(self.number, *(column[:upto].tobytes() for column in columns))
-        for column in columns:
-            del column[:upto]
-        self._taken += upto
-        return points
 
 
 class Session:
@@ -123,6 +52,8 @@ class Session:
         self.backwards = 0
         self.schedule = schedule or Schedule()
         self.sampled = True
+        # Before that step there is nothing to begin or to end after a step.
+        self.calm_until = 0
         self.active = True
         self.compiled = False
         self.checkpointing = False
@@ -182,9 +113,9 @@ class Session:
 
         A store that is slow, or locked by another process, is waited for within the budget: then it is asked less often.
         """
-        now = self._clock()
-        if not self.active or (not force and now - self._last_flush < self._pause):
+        if not self.active or not (force or self.flush_is_due()):
             return
+        now = self._clock()
         if not self._flushing.acquire(timeout=1.0 if force else 0.0):
             # Another thread is at it.
             return
@@ -192,6 +123,9 @@ class Session:
             self._flush(force, now)
         finally:
             self._flushing.release()
+
+    def flush_is_due(self) -> bool:
+        return self._clock() - self._last_flush >= self._pause
 
     def _flush(self, force: bool, now: float) -> None:
         self._pause = min(self._pause * 1.5, FLUSH_SECONDS)
@@ -278,8 +212,8 @@ class Session:
     @property
     def guards(self) -> frozenset[object]:
         """The code of what ``guarded`` and ``spared`` give: an error raised in it, not below, would reach the program."""
-        codes = (self.guarded("none", print).__code__, self.spared("none", print, None).__code__)
-        return frozenset(codes)
+        hooks = (self.guarded("none", print), self.spared("none", print, None), self.brief("none", bool))
+        return frozenset(hook.__code__ for hook in hooks)
 
     def guarded(self, probe: str, function: Callable[..., Any]) -> Callable[..., None]:
         """``function`` as a hook that cannot hurt: never nested in itself, timed, and with its faults caught."""
@@ -314,6 +248,35 @@ class Session:
                 if self.limit is not None and self.step >= self.limit:
                     self.limit = None
                     self.leave()
+
+        return hook
+
+    def brief(self, probe: str, function: Callable[..., bool]) -> Callable[..., bool]:
+        """``function`` for the steps that are not measured, with less around it than ``guarded`` puts: most steps take it.
+
+        It says whether it did all there is to do; where it did not, or failed, the hook is called. It changes no tensor
+        and calls none of torch's functions that the program may watch.
+        """
+        thread, off, budget = self._thread, self._off, self.budget
+        clock = self._clock
+        heartbeat = self.heartbeat
+
+        def hook(*args: Any) -> bool:
+            if self.sampled or not self.active or thread.inside or off:
+                return False
+            began = clock()
+            try:
+                if thread.main:
+                    heartbeat[BEGAN] = began
+                return function(*args)
+            except (Exception, Overdue) as error:
+                heartbeat[BEGAN] = 0.0
+                self.failed(probe, error)
+                return False
+            finally:
+                if thread.main:
+                    heartbeat[BEGAN] = 0.0
+                budget.spent += clock() - began + budget.each
 
         return hook
 

@@ -13,13 +13,15 @@ from flatline.observe import graph, measure, numerics
 from flatline.observe.captured import Captured
 from flatline.observe.events import Backward, Update
 from flatline.observe.expression import Expression, loss_expression
+from flatline.observe.lines import Lines
 from flatline.observe.patching import Patches, unseen
 from flatline.observe.probes.criterion import CriterionProbe
 from flatline.observe.probes.inner import InnerProbe
 from flatline.observe.probes.samples import Samples
 from flatline.observe.probes.structure import StructureProbe
 from flatline.observe.registry import Registry
-from flatline.observe.session import Arriving, Numbers, Session
+from flatline.observe.series import Arriving, Numbers
+from flatline.observe.session import Session
 from flatline.observe.weights import Before
 
 
@@ -42,6 +44,7 @@ class BackwardProbe:
         self._session = session
         self._registry = registry
         self._criterion = criterion
+        self._taken = session.brief("backward", self._take)
         self._before = session.guarded("backward", self._observe)
         self._after = session.guarded("backward", self._finished)
         self._samples = samples
@@ -50,6 +53,7 @@ class BackwardProbe:
         self._kept_step = -1
         self._last_step = -1
         self._odd = 0
+        self._lines = Lines(session)
         self._structure = StructureProbe(session, registry)
         self._inner = InnerProbe(session, registry)
         self._bad = 0
@@ -64,34 +68,46 @@ class BackwardProbe:
         return self._structure.hooked
 
     def _wrapped(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        before, after, session, began = self._before, self._after, self._session, self._began
+        taken, before, after = self._taken, self._before, self._after
+        session, began = self._session, self._began
         here = session.spared("backward", session.trains_here, None)
         look, inner, structure, registry = self._structure.look, self._inner.look, self._structure, self._registry
+        optimizers = registry.live_optimizers.known
 
         def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
             if torch.compiler.is_compiling() or not session.active:
                 return original(tensors, *args, **kwargs)
             if get_ident() != session.trainer:
                 here()
-            seen: list[tuple[torch.Tensor, graph.Walk]] = []
-            before(tensors, sys._getframe().f_back, seen)
-            if seen:
-                loss, behind = seen.pop()
-                look(behind)
-                inner(loss, behind, structure.hooked)
-                # Nothing of ours holds the graph while the program frees it.
-                del loss, behind
+            frame = sys._getframe().f_back
+            if not taken(tensors, frame):
+                seen: list[tuple[torch.Tensor, graph.Walk]] = []
+                before(tensors, frame, seen)
+                if seen:
+                    loss, behind = seen.pop()
+                    look(behind)
+                    inner(loss, behind, structure.hooked)
+                    # Nothing of ours holds the graph while the program frees it.
+                    del loss, behind
+            del frame
             if session.backwards == 0:
                 began()
             result = original(tensors, *args, **kwargs)
             session.backwards += 1
             self._last_step = session.step
-            if session.sampled or registry.inputs or registry.outputs or not registry.live_optimizers:
+            if session.sampled or registry.inputs or registry.outputs or not optimizers:
                 after()
             registry.calls_since_backward = 0
             return result
 
         return unseen(backward, original)
+
+    def _take(self, loss: Any, frame: Any) -> bool:
+        series = self._lines.take("backward", "", loss, None, frame)
+        if series is None:
+            return False
+        self._session.last_loss = series.latest
+        return True
 
     def _observe(self, tensors: Any, frame: Any, seen: list[tuple[torch.Tensor, graph.Walk]]) -> None:
         if isinstance(tensors, (tuple, list)):
@@ -110,6 +126,7 @@ class BackwardProbe:
         if loss.numel() == 1 and measure.readable(loss):
             series = session.numbers("optimised", "loss", place)
             number = self._number(loss, series)
+            self._lines.learn("backward", "", frame, series)
             inputs = self._registry.inputs
             series.add(tick, session.step, number, inputs[0].shape[0] if inputs and inputs[0].dim() else 1)
             session.last_loss = series.latest
@@ -119,7 +136,8 @@ class BackwardProbe:
                 if value == 0.0 or value != value:
                     self._odd += 1
                     if self._odd <= 2:
-                        session.schedule.event(session.step // max(len(self._registry.live_optimizers), 1))
+                        session.schedule.event(session.step // max(len(self._registry.live_optimizers.known), 1))
+                        session.calm_until = 0
         if not session.crowded and (session.sampled or bad or not loss.requires_grad):
             behind = graph.walk(loss.grad_fn, measure_activations=not session.checkpointing)
             if session.sampled and behind.order:
@@ -148,7 +166,7 @@ class BackwardProbe:
             self._hand_written(loss, expression, frame)
         self._by_hand(found.leaves)
         if self.captured is not None:
-            self.captured.reached(found.leaves, value, not self._registry.live_optimizers)
+            self.captured.reached(found.leaves, value, not self._registry.live_optimizers.known)
         reached = {self._registry.parameter(leaf) for leaf in found.leaves}
         owned = {self._registry.parameter(p) for p in self._registry.owned() if p.requires_grad}
         self._backward_begins()
@@ -244,7 +262,7 @@ class BackwardProbe:
     def _by_hand(self, leaves: list[torch.Tensor]) -> None:
         """Without an optimizer, what happened to the weights between two measured backward passes."""
         session = self._session
-        if self._registry.live_optimizers:
+        if self._registry.live_optimizers.known:
             self._kept = None
             return
         if self._kept is not None and self._kept_step + 1 == session.step:
@@ -255,7 +273,7 @@ class BackwardProbe:
     def _finished(self) -> None:
         session = self._session
         self._registry.clear_step()
-        if not self._registry.live_optimizers:
+        if not self._registry.live_optimizers.known:
             # Weights are moved by hand: a step of training is then a backward.
             session.step += 1
             self._registry.counted_by_hand = True

@@ -17,13 +17,16 @@ import torch
 import torch.nn.functional as F
 
 from flatline.observe import measure
+from flatline.observe.answers import judge
 from flatline.observe.captured import Captured
 from flatline.observe.events import CriterionCall
+from flatline.observe.lines import Lines
 from flatline.observe.location import local_values
 from flatline.observe.patching import Patches, unseen
 from flatline.observe.probes.samples import Samples
 from flatline.observe.registry import Registry
-from flatline.observe.session import Arriving, Numbers, Session
+from flatline.observe.series import Arriving, Numbers
+from flatline.observe.session import Session
 
 FUNCTIONS = (
     "cross_entropy",
@@ -79,6 +82,8 @@ class CriterionProbe:
         self._signatures: dict[str, inspect.Signature] = {}
         self._functions: dict[str, Callable[..., Any]] = {}
         self._zero_calls = 0
+        self._lines = Lines(session)
+        self._taken = session.brief("criterion", self._take)
         self._call = session.guarded("criterion", self._observe)
         self._refused = session.guarded("criterion", self._observe_error)
 
@@ -88,7 +93,7 @@ class CriterionProbe:
 
     def _wrapped(self, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
         depth = self._depth
-        call, refused = self._call, self._refused
+        taken, call, refused = self._taken, self._call, self._refused
         session = self._session
         self._signatures[name] = inspect.signature(original)
         self._functions[name] = original
@@ -106,7 +111,9 @@ class CriterionProbe:
             finally:
                 depth.value -= 1
             if depth.value == 0:
-                call(name, args, kwargs, result, sys._getframe().f_back)
+                frame = sys._getframe().f_back
+                if not taken(name, args, kwargs, result, frame):
+                    call(name, args, kwargs, result, frame)
             return result
 
         return unseen(wrapper, original)
@@ -129,6 +136,13 @@ class CriterionProbe:
             built=self._registry.built.get(module),
         )
 
+    def _take(self, name: str, args: Any, kwargs: Any, result: Any, frame: Any) -> bool:
+        reduction = kwargs.get("reduction", "mean")
+        if not args or self._lines.take(name, reduction, result, args[0], frame) is None:
+            return False
+        self._registry.calls_since_backward += 1
+        return True
+
     def _observe(self, name: str, args: Any, kwargs: Any, result: Any, frame: Any) -> None:
         # Keras tries its loss on tensors without storage, to learn their shapes.
         if not isinstance(result, torch.Tensor) or result.is_meta or not measure.eager():
@@ -136,8 +150,11 @@ class CriterionProbe:
         first = args[0] if args else kwargs.get("input")
         reduction = str(kwargs.get("reduction", "mean"))
         seen = self._value(name, first if isinstance(first, torch.Tensor) else None, result, reduction, frame)
+        if seen.training:
+            series = self._session.numbers("criterion", name, seen.place, reduction)
+            self._lines.learn(name, reduction, frame, series)
         if not seen.measured:
-            # Most steps end here: what is below costs as much as a small model's step.
+            # What is below costs as much as a small model's step.
             return
         arguments = self._signatures[name].bind(*args, **kwargs).arguments
         tensors = [value for value in arguments.values() if isinstance(value, torch.Tensor)]
@@ -225,12 +242,12 @@ class CriterionProbe:
             # Ever more seldom: a loss may be 0 for a million steps.
             odd = self._zero_calls < 32 or self._zero_calls & (self._zero_calls - 1) == 0
         # Without gradients a loss module may be called once an epoch: its first calls are always worth a look.
-        measured = odd or (session.sampled and training) or (not training and len(series.values) <= 3)
+        measured = odd or (session.sampled and training) or (not training and len(series.points) <= 3)
         return _Seen(tick, series.number, place, training, reduction, value, measured)
 
     def _number(self, result: torch.Tensor, series: Numbers, training: bool) -> float | Arriving:
         """The value: where it is computed by a device, nobody waits for it but in calls that are to be measured."""
-        if (self._session.sampled and training) or (not training and len(series.values) < 3):
+        if (self._session.sampled and training) or (not training and len(series.points) < 3):
             return measure.scalar(result)
         number = measure.arriving(result)
         if not isinstance(number, float):
@@ -267,48 +284,11 @@ class CriterionProbe:
             names=names,
         )
         if input is not None:
-            self._judge(call, input, target, options)
+            judge(call, input, target, options)
         if seen.value is None:
             call.result = measure.facts(result, with_counts=False)
         self._session.emit(call)
         self._samples.targets(seen.tick, input, target, seen.training)
-
-    def _judge(
-        self, call: CriterionCall, input: torch.Tensor, target: torch.Tensor | None, options: dict[str, Any]
-    ) -> None:
-        """What can be said of an input and its target together: classes, targets that count, right answers."""
-        if call.name in ("cross_entropy", "nll_loss") and input.dim() >= 1:
-            self._classification(call, input, target, options)
-        elif call.name in ("binary_cross_entropy", "binary_cross_entropy_with_logits") and target is not None:
-            _binary(call, input, target)
-        if call.name == "nll_loss" and input.dim() > 1 and measure.readable(input):
-            with torch.no_grad():
-                call.exp_rows = [float(v) for v in torch.aminmax(input.exp().sum(1))]
-
-    @staticmethod
-    def _classification(
-        call: CriterionCall, input: torch.Tensor, target: torch.Tensor | None, options: dict[str, Any]
-    ) -> None:
-        dimension = 1 if input.dim() > 1 else 0
-        call.classes = input.shape[dimension]
-        if target is None or not measure.readable(target) or target.is_floating_point():
-            return
-        with torch.no_grad():
-            valid = target != options.get("ignore_index", -100)
-            call.valid_targets = int(valid.sum())
-            if measure.readable(input):
-                # Along the last dimension the search is many times as fast.
-                best = torch.argmax(torch.movedim(input.detach(), dimension, -1).contiguous(), -1)
-                call.correct = int(((best == target) & valid).sum())
-
-
-def _binary(call: CriterionCall, input: torch.Tensor, target: torch.Tensor) -> None:
-    call.classes = 2
-    call.valid_targets = target.numel()
-    if input.shape == target.shape and measure.readable(input):
-        with torch.no_grad():
-            threshold = 0.0 if call.name.endswith("logits") else 0.5
-            call.correct = int(((input > threshold) == (target > 0.5)).sum())
 
 
 def _small_list(value: Any) -> list[int]:

@@ -81,6 +81,7 @@ class ForwardProbe:
         """Watches module calls, for a step that is sampled."""
         if not len(self._patches) and not self._session.compiled:
             self._stack.clear()
+            self._session.calm_until = 0
             self._patches.replace(torch.nn.Module, "__call__", self._wrapped)
             for name in _DROPOUTS:
                 self._patches.replace(F, name, self._dropping)

@@ -142,7 +142,7 @@ class FrameworkOptimizers:
         elif self._views.get(optimizer) is None and hasattr(optimizer, "apply"):
             # Which parameters it moves, Keras says at its first step.
             view = self._views[optimizer] = KerasOptimizer(optimizer)
-            self._registry.live_optimizers.add(view)
+            self._registry.live_optimizers[view] = None
 
     def _observe_keras_before(self, optimizer: Any, variables: Any) -> None:
         if not _moves(optimizer):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -25,6 +27,30 @@ from flatline.observe.weights import Before
 NAN = float("nan")
 
 
+@dataclass(slots=True)
+class _Steps:
+    """What is known of one optimizer from step to step."""
+
+    optimizer: weakref.ref[Any]
+    number: int
+    taken: int = 0
+    clears: int = 0
+    # Steps and clears that have been recorded.
+    told: tuple[int, int] = (0, 0)
+    # Whether its gradients were cleared since its last step, and whether its next step is judged by that.
+    cleared: bool = False
+    watched: bool = False
+    # The weights before a measured step.
+    kept: Before | None = None
+    # The learning rate and the momentum of each group as they were recorded.
+    rates: tuple[list[float], list[float]] | None = None
+    # And the objects that they were read from, with the name of the second.
+    settings: list[tuple[object, str, object]] = field(default_factory=list)
+
+    def of(self, optimizer: object) -> bool:
+        return self.optimizer() is optimizer
+
+
 class OptimizerProbe:
     """Observes every optimizer through torch's global step hooks, and where each was made."""
 
@@ -34,22 +60,18 @@ class OptimizerProbe:
         self._after_step = after_step
         self._replicas = Replicas(session, registry)
         self._handles: list[Any] = []
-        self._rates: dict[int, tuple[list[float], list[float]]] = {}
-        self._steps: dict[int, int] = {}
-        self._clears: dict[int, int] = {}
-        # Optimizers whose gradients were cleared since their last step, and those whose next step is judged by it.
-        self._cleared: set[int] = set()
-        self._watched: set[int] = set()
-        self._kept: dict[int, Before] = {}
+        self._all: list[_Steps] = []
+        # By address, which another may take when an optimizer has gone.
+        self._steps: dict[int, _Steps] = {}
         self._created = session.guarded("optimizer", self._observe_created)
         self.before = session.guarded("optimizer", self.observe_before)
         self.after = session.guarded("optimizer", self.observe_after)
-        self._told: dict[int, tuple[int, int]] = {}
         self._clear = session.spared("optimizer", self._observe_clear, None)
         session.before_flush.append(session.spared("optimizer", self._counts, None))
 
     def install(self, patches: Patches) -> None:
         session, pre, post = self._session, self.before, self.after
+        calm = session.brief("optimizer", self._calm_step)
 
         def before(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
             # Also asked in it: most steps are to cost no call.
@@ -57,7 +79,8 @@ class OptimizerProbe:
                 pre(optimizer)
 
         def after(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
-            post(optimizer)
+            if not calm(optimizer):
+                post(optimizer)
 
         self._handles = [register_optimizer_step_pre_hook(before), register_optimizer_step_post_hook(after)]
         created = self._created
@@ -98,7 +121,10 @@ class OptimizerProbe:
         number, new = self._registry.optimizers.add(optimizer)
         if new:
             session = self._session
-            self._registry.live_optimizers.add(optimizer)
+            self._registry.live_optimizers[optimizer] = None
+            self._steps[id(optimizer)] = steps = _Steps(weakref.ref(optimizer), number)
+            self._all.append(steps)
+            session.calm_until = 0
             options = {
                 key: value
                 for key, value in {**getattr(optimizer, "defaults", {}), **_numbers(optimizer.param_groups[0])}.items()
@@ -112,85 +138,126 @@ class OptimizerProbe:
         return number
 
     def _observe_clear(self, optimizer: Any) -> None:
-        number = self._registry.optimizers.get(optimizer)
-        if number is not None:
-            self._clears[number] = self._clears.get(number, 0) + 1
-            self._cleared.add(number)
+        steps = self._steps.get(id(optimizer))
+        if steps is not None and steps.of(optimizer):
+            steps.clears += 1
+            steps.cleared = True
 
     def observe_before(self, optimizer: Any) -> None:
         """Keeps the weights before a measured step; on others it does nothing."""
         if not self._session.sampled:
             return
-        number = self._stepping(optimizer)
-        self._observe_rates(optimizer, number)
-        self._replicas.look(number, optimizer)
-        self._kept[number] = Before(p for group in optimizer.param_groups for p in group["params"])
+        steps = self._stepping(optimizer)
+        self._observe_rates(optimizer, steps)
+        self._replicas.look(steps.number, optimizer)
+        steps.kept = Before(p for group in optimizer.param_groups for p in group["params"])
 
-    def _stepping(self, optimizer: Any) -> int:
-        """The number of an optimizer that takes a step; it may have been made before the probes were there."""
+    def _stepping(self, optimizer: Any) -> _Steps:
+        """What is known of an optimizer that takes a step; it may have been made before the probes were there."""
         registry = self._registry
         if registry.counted_by_hand and registry.optimizers.get(optimizer) is None:
             # This step is not one by hand, and has been counted when its backward was.
             self._session.step -= 1
         registry.counted_by_hand = False
-        return self.announce(optimizer, None)
+        self.announce(optimizer, None)
+        return self._steps[id(optimizer)]
 
-    def _observe_rates(self, optimizer: torch.optim.Optimizer, number: int) -> None:
-        rates = [group.get("lr", NAN) for group in optimizer.param_groups]
-        momenta = [_momentum(group) for group in optimizer.param_groups]
+    def _observe_rates(self, optimizer: Any, steps: _Steps) -> None:
+        groups = optimizer.param_groups
+        steps.settings = [_setting(group) for group in groups]
+        rates = [group.get("lr", NAN) for group in groups]
+        momenta = [_momentum(group) for group in groups]
         if not self._session.sampled and any(isinstance(rate, torch.Tensor) and not rate.is_cpu for rate in rates):
             # To compare it would be to wait for the device.
             return
-        if self._rates.get(number) != (rates, momenta):
+        if steps.rates != (rates, momenta):
             # A copy of a rate that is a tensor: the program changes it in place.
-            self._rates[number] = ([float(rate) for rate in rates], momenta)
+            steps.rates = ([float(rate) for rate in rates], momenta)
             session = self._session
-            session.emit(LearningRate(session.now(), session.step, number, self._rates[number][0], momenta))
+            session.emit(LearningRate(session.now(), session.step, steps.number, steps.rates[0], momenta))
+
+    def _calm_step(self, optimizer: Any) -> bool:
+        """Counts a step after which nothing begins or ends, and at which no rate has changed. Most are such."""
+        session = self._session
+        steps = self._steps.get(id(optimizer))
+        if (
+            steps is None
+            or not steps.of(optimizer)
+            or session.step + 1 >= session.calm_until
+            or session.limit is not None
+            or session.flush_is_due()
+            or len(steps.settings) != len(optimizer.param_groups)
+        ):
+            return False
+        for group, (rate, name, momentum) in zip(optimizer.param_groups, steps.settings, strict=True):
+            if group.get("lr") is not rate or group.get(name) is not momentum:
+                return False
+        steps.taken += 1
+        steps.cleared = False
+        session.step += 1
+        return True
 
     def observe_after(self, optimizer: Any) -> None:
         session = self._session
-        number = self._registry.optimizers.get(optimizer)
-        if number is None:
-            number = self._stepping(optimizer)
-        self._steps[number] = self._steps.get(number, 0) + 1
-        kept = self._kept.pop(number, None)
+        steps = self._steps.get(id(optimizer))
+        if steps is None or not steps.of(optimizer):
+            steps = self._stepping(optimizer)
+        steps.taken += 1
+        kept, steps.kept = steps.kept, None
         if kept is not None and not session.crowded:
             # A closure clears the gradients inside the step, so it is only after it that this can be said.
-            stale = number in self._watched and number not in self._cleared
+            stale = steps.watched and not steps.cleared
             facts = kept.facts(self._registry)
             if facts:
-                session.emit(Update(session.now(), session.step, number, facts, stale))
+                session.emit(Update(session.now(), session.step, steps.number, facts, stale))
         else:
-            self._observe_rates(optimizer, number)
-        self._cleared.discard(number)
+            self._observe_rates(optimizer, steps)
+        steps.cleared = False
         session.step += 1
         self._after_step()
         # Only before a measured step is it seen when the program clears gradients in its own way.
-        self._watched = set(self._steps) if session.sampled else set()
+        for each in self._all:
+            each.watched = session.sampled and each.taken > 0
         session.flush()
 
     def backward_begins(self) -> None:
         """Before a backward of a measured step: gradients that are gone or 0 were cleared, however that was done."""
-        for optimizer in list(self._registry.live_optimizers):
-            number = self._registry.optimizers.get(optimizer)
-            if number is None or number in self._cleared or number not in self._watched:
+        for optimizer in self._registry.live_optimizers:
+            steps = self._steps.get(id(optimizer))
+            if steps is None or not steps.of(optimizer) or steps.cleared or not steps.watched:
                 continue
             some = [p for group in optimizer.param_groups for p in group["params"]][:4]
             if all(p.grad is None or (measure.readable(local(p.grad)) and not bool(local(p.grad).any())) for p in some):
-                self._cleared.add(number)
+                steps.cleared = True
 
     def _counts(self, force: bool) -> None:
         session = self._session
-        for number, steps in self._steps.items():
-            clears = self._clears.get(number, 0)
+        for steps in self._all:
             # A program may go through thousands of optimizers: only those that moved are told of.
-            if self._told.get(number) != (steps, clears):
-                self._told[number] = (steps, clears)
-                session.emit(StepCount(session.tick, session.step, number, steps, clears, session.backwards))
+            if steps.told != (steps.taken, steps.clears):
+                steps.told = (steps.taken, steps.clears)
+                session.emit(
+                    StepCount(session.tick, session.step, steps.number, steps.taken, steps.clears, session.backwards)
+                )
+        self._all = [steps for steps in self._all if steps.optimizer() is not None]
 
 
 def _numbers(group: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in group.items() if k != "params" and isinstance(v, (int, float, tuple))}
+
+
+def _setting(group: dict[str, Any]) -> tuple[object, str, object]:
+    """The learning rate of a group, and the momentum with its name: as long as these are the same objects, nothing has
+    changed. For what can change in place, an object that is never met."""
+    name = next((name for name in ("momentum", "mom") if group.get(name) is not None), "betas")
+    rate, momentum = (value if _is_fixed(value) else object() for value in (group.get("lr"), group.get(name)))
+    return rate, name, momentum
+
+
+def _is_fixed(value: object) -> bool:
+    if isinstance(value, tuple):
+        return all(_is_fixed(part) for part in value)
+    return value is None or isinstance(value, (int, float))
 
 
 def _momentum(group: dict[str, Any]) -> float:
