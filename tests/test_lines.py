@@ -125,7 +125,7 @@ def test_code_that_is_made_anew_keeps_its_lines_apart(watched: Watched, tmp_path
     series = {Path(recording.line(c.place).file).name: list(c.values) for c in recording.criteria}  # type: ignore[union-attr]
     assert series == {"one.py": training.losses[0::2], "two.py": training.losses[1::2]}
 
-    locator = SimpleNamespace(users={}, frame=lambda frame: frame)
+    locator = SimpleNamespace(frame=lambda frame: frame)
     lines = Lines(SimpleNamespace(locator=locator))  # type: ignore[arg-type]
 
     for number in range(3 * MOST_LINES):

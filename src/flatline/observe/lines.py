@@ -6,15 +6,14 @@ from types import CodeType, FrameType
 
 import torch
 
+from flatline.observe import measure
 from flatline.observe.series import Numbers
 from flatline.observe.session import Session
 
 # A program that makes its functions anew at every step would fill any memory.
 MOST_LINES = 1_000
-# What every step asks, in one function: each line of code that is met only once a step is read from far memory.
+# Every step asks for both: each line of code that is met only once a step is read from far memory.
 _watched, _modes = torch._C._len_torch_dispatch_stack, torch._C._len_torch_function_stack
-_item = torch._C.TensorBase.item
-_tracing, _transforming = torch._C._get_tracing_state, torch._C._functorch.peek_interpreter_stack
 
 
 class Lines:
@@ -22,7 +21,6 @@ class Lines:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._users = session.locator.users
         # Each holds its code, so that no other can come to have the same address.
         self._known: dict[tuple[str, str, int, int], tuple[CodeType, Numbers]] = {}
 
@@ -52,8 +50,7 @@ class Lines:
             or not loss.requires_grad
             or not loss.is_cpu
             or loss.dim()
-            or _tracing() is not None
-            or _transforming() is not None
+            or not measure.eager()
             # FSDP frees the storage of tensors that it keeps: to read such a one ends the process.
             or not loss.data_ptr()
         ):
@@ -63,21 +60,13 @@ class Lines:
             if type(first) is not torch.Tensor:
                 return None
             rows = first.shape[0] if first.dim() else 1
-        users = self._users
-        while frame is not None:
-            code = frame.f_code
-            own = users.get(code.co_filename)
-            if own:
-                break
-            if own is None:
-                return None
-            frame = frame.f_back
-        else:
+        found = session.locator.frame(frame)
+        if found is None:
             return None
-        known = self._known.get((name, reduction, id(code), frame.f_lasti))
+        known = self._known.get((name, reduction, id(found.f_code), found.f_lasti))
         if known is None:
             return None
-        value: float = _item(loss)
+        value = measure.scalar(loss)
         if value == 0.0 or value - value != 0.0:
             return None
         series = known[1]

@@ -62,7 +62,7 @@ class _Seen(NamedTuple):
     """One evaluation whose value was recorded."""
 
     tick: int
-    series: int
+    series: Numbers
     place: int | None
     training: bool
     reduction: str
@@ -151,8 +151,7 @@ class CriterionProbe:
         reduction = str(kwargs.get("reduction", "mean"))
         seen = self._value(name, first if isinstance(first, torch.Tensor) else None, result, reduction, frame)
         if seen.training:
-            series = self._session.numbers("criterion", name, seen.place, reduction)
-            self._lines.learn(name, reduction, frame, series)
+            self._lines.learn(name, reduction, frame, seen.series)
         if not seen.measured:
             # What is below costs as much as a small model's step.
             return
@@ -243,7 +242,7 @@ class CriterionProbe:
             odd = self._zero_calls < 32 or self._zero_calls & (self._zero_calls - 1) == 0
         # Without gradients a loss module may be called once an epoch: its first calls are always worth a look.
         measured = odd or (session.sampled and training) or (not training and len(series.points) <= 3)
-        return _Seen(tick, series.number, place, training, reduction, value, measured)
+        return _Seen(tick, series, place, training, reduction, value, measured)
 
     def _number(self, result: torch.Tensor, series: Numbers, training: bool) -> float | Arriving:
         """The value: where it is computed by a device, nobody waits for it but in calls that are to be measured."""
@@ -270,7 +269,7 @@ class CriterionProbe:
         call = CriterionCall(
             seen.tick,
             self._session.step,
-            seen.series,
+            seen.series.number,
             name,
             seen.place,
             seen.training,

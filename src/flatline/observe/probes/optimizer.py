@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +18,7 @@ from flatline.observe.events import LearningRate, OptimizerSeen, StepCount, Upda
 from flatline.observe.patching import Patches, unseen
 from flatline.observe.probes.built import builder_frame
 from flatline.observe.probes.replicas import Replicas
-from flatline.observe.registry import Registry
+from flatline.observe.registry import Attached, Registry
 from flatline.observe.session import Session
 from flatline.observe.sharding import local
 from flatline.observe.weights import Before
@@ -31,7 +30,6 @@ NAN = float("nan")
 class _Steps:
     """What is known of one optimizer from step to step."""
 
-    optimizer: weakref.ref[Any]
     number: int
     taken: int = 0
     clears: int = 0
@@ -47,9 +45,6 @@ class _Steps:
     # And the objects that they were read from, with the name of the second.
     settings: list[tuple[object, str, object]] = field(default_factory=list)
 
-    def of(self, optimizer: object) -> bool:
-        return self.optimizer() is optimizer
-
 
 class OptimizerProbe:
     """Observes every optimizer through torch's global step hooks, and where each was made."""
@@ -60,9 +55,9 @@ class OptimizerProbe:
         self._after_step = after_step
         self._replicas = Replicas(session, registry)
         self._handles: list[Any] = []
+        self._steps: Attached[_Steps] = Attached(session)
+        # Also of those that have gone, until what they did is recorded.
         self._all: list[_Steps] = []
-        # By address, which another may take when an optimizer has gone.
-        self._steps: dict[int, _Steps] = {}
         self._created = session.guarded("optimizer", self._observe_created)
         self.before = session.guarded("optimizer", self.observe_before)
         self.after = session.guarded("optimizer", self.observe_after)
@@ -122,7 +117,7 @@ class OptimizerProbe:
         if new:
             session = self._session
             self._registry.live_optimizers[optimizer] = None
-            self._steps[id(optimizer)] = steps = _Steps(weakref.ref(optimizer), number)
+            self._steps[optimizer] = steps = _Steps(number)
             self._all.append(steps)
             session.calm_until = 0
             options = {
@@ -138,8 +133,8 @@ class OptimizerProbe:
         return number
 
     def _observe_clear(self, optimizer: Any) -> None:
-        steps = self._steps.get(id(optimizer))
-        if steps is not None and steps.of(optimizer):
+        steps = self._steps.get(optimizer)
+        if steps is not None:
             steps.clears += 1
             steps.cleared = True
 
@@ -160,7 +155,9 @@ class OptimizerProbe:
             self._session.step -= 1
         registry.counted_by_hand = False
         self.announce(optimizer, None)
-        return self._steps[id(optimizer)]
+        steps = self._steps.get(optimizer)
+        assert steps is not None
+        return steps
 
     def _observe_rates(self, optimizer: Any, steps: _Steps) -> None:
         groups = optimizer.param_groups
@@ -179,10 +176,9 @@ class OptimizerProbe:
     def _calm_step(self, optimizer: Any) -> bool:
         """Counts a step after which nothing begins or ends, and at which no rate has changed. Most are such."""
         session = self._session
-        steps = self._steps.get(id(optimizer))
+        steps = self._steps.get(optimizer)
         if (
             steps is None
-            or not steps.of(optimizer)
             or session.step + 1 >= session.calm_until
             or session.limit is not None
             or session.flush_is_due()
@@ -199,8 +195,8 @@ class OptimizerProbe:
 
     def observe_after(self, optimizer: Any) -> None:
         session = self._session
-        steps = self._steps.get(id(optimizer))
-        if steps is None or not steps.of(optimizer):
+        steps = self._steps.get(optimizer)
+        if steps is None:
             steps = self._stepping(optimizer)
         steps.taken += 1
         kept, steps.kept = steps.kept, None
@@ -223,8 +219,8 @@ class OptimizerProbe:
     def backward_begins(self) -> None:
         """Before a backward of a measured step: gradients that are gone or 0 were cleared, however that was done."""
         for optimizer in self._registry.live_optimizers:
-            steps = self._steps.get(id(optimizer))
-            if steps is None or not steps.of(optimizer) or steps.cleared or not steps.watched:
+            steps = self._steps.get(optimizer)
+            if steps is None or steps.cleared or not steps.watched:
                 continue
             some = [p for group in optimizer.param_groups for p in group["params"]][:4]
             if all(p.grad is None or (measure.readable(local(p.grad)) and not bool(local(p.grad).any())) for p in some):
@@ -239,7 +235,7 @@ class OptimizerProbe:
                 session.emit(
                     StepCount(session.tick, session.step, steps.number, steps.taken, steps.clears, session.backwards)
                 )
-        self._all = [steps for steps in self._all if steps.optimizer() is not None]
+        self._all = [steps for _, steps in list(self._steps.known.values())]
 
 
 def _numbers(group: dict[str, Any]) -> dict[str, Any]:
