@@ -299,7 +299,8 @@ class Watched:
         numbers = heartbeat.unshared()
         try:
             writer = Writer(str(store))
-            session = Session(writer.write, heartbeat=numbers)
+            # All of the time may be spent: which steps are measured is not to depend on how fast the machine is.
+            session = Session(writer.write, budget=1.0, heartbeat=numbers)
         except Exception:
             # Then the run is not recorded, and the program runs as without us.
             self.output = run()
