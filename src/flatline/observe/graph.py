@@ -156,11 +156,11 @@ def _activation(node: Any, name: str, depth: int) -> Activation | None:
             return None
         least, most = torch.aminmax(value)
         numbers = [least, most]
-        # Reductions of the values themselves: those of a tensor of truth values take ten times as long on a CPU.
+        # Maxima of the values themselves: to ask a tensor of truth values for ``any`` takes ten times as long on a CPU.
         over_batch = value.dim() > 1
         units = _some_units(value)
         if kind == "relu":
-            numbers.append(units.numel() - torch.count_nonzero(units))
+            numbers.append(units.numel() - measure.filled(units))
             if over_batch:
                 numbers.append(torch.count_nonzero(torch.amax(units, 0) <= 0))
         elif kind in ("tanh", "sigmoid"):
@@ -184,8 +184,9 @@ def _some_units(value: torch.Tensor) -> torch.Tensor:
     stride = -(-value.numel() // MOST_ELEMENTS)
     if stride == 1 or value.dim() < 2:
         return value
-    # Odd, so that it does not fall in step with the width of an image.
-    return value.reshape(value.shape[0], -1)[:, :: stride | 1]
+    # Odd, so that it does not fall in step with the width of an image. In one piece: each reduction of what lies apart
+    # costs more than the copy.
+    return value.reshape(value.shape[0], -1)[:, :: stride | 1].contiguous()
 
 
 def _terms(root: Any) -> int:

@@ -9,41 +9,13 @@ from typing import Any
 import torch
 
 from flatline.observe.events import TensorFacts
+from flatline.observe.origin import origin
 from flatline.observe.series import Arriving
 
 MOST_ELEMENTS = 1 << 21
 MOST_VALUES = 64
 # float32 holds up to 3.4e38: sums of two million squares of numbers up to this stay far below.
 LARGE = 1e15
-VIEWS = frozenset(
-    [
-        "ViewBackward0",
-        "UnsafeViewBackward0",
-        "ReshapeAliasBackward0",
-        "SqueezeBackward0",
-        "SqueezeBackward1",
-        "SqueezeBackward2",
-        "UnsqueezeBackward0",
-        "TransposeBackward0",
-        "PermuteBackward0",
-        "TBackward0",
-        "SliceBackward0",
-        "SelectBackward0",
-        "CloneBackward0",
-        "ToCopyBackward0",
-        "AliasBackward0",
-        "ExpandBackward0",
-        "IndexBackward0",
-        "AsStridedBackward0",
-        "SplitBackward0",
-        "UnbindBackward0",
-        "ContiguousBackward0",
-        "FlattenBackward0",
-        "ViewAsBackward0",
-        "UnflattenBackward0",
-    ]
-)
-
 
 # Only builds for CUDA have it. A value that is read while a graph is recorded spoils the graph.
 _capturing = getattr(torch._C, "_cuda_isCurrentStreamCapturing", None)
@@ -140,24 +112,6 @@ def read(values: Sequence[torch.Tensor]) -> list[float]:
     return together
 
 
-def origin(tensor: torch.Tensor) -> str:
-    """What produced the tensor: the name of the nearest autograd node that is not a view, without ``Backward0``.
-
-    >>> z = torch.zeros(4, 3, requires_grad=True)
-    >>> origin(z.softmax(1).view(-1))
-    'Softmax'
-    """
-    node = tensor.grad_fn
-    for _ in range(16):
-        if node is None:
-            return ""
-        name = node.name()
-        if name not in VIEWS:
-            return name.removesuffix("0").removesuffix("Backward")
-        node = node.next_functions[0][0] if node.next_functions else None
-    return ""
-
-
 def facts(tensor: torch.Tensor, with_counts: bool = True) -> TensorFacts:
     """Summarises a tensor of any shape, dtype and device.
 
@@ -180,15 +134,36 @@ def facts(tensor: torch.Tensor, with_counts: bool = True) -> TensorFacts:
         else:
             flat = thinned(values.reshape(-1))
             least, most = torch.aminmax(flat)
-            numbers = [least, most, torch.mean(flat, dtype=torch.float64), torch.count_nonzero(flat)]
-            result.minimum, result.maximum, result.mean, filled = read(numbers)
-            result.zeros = flat.numel() - int(filled)
+            numbers = [least, most, torch.mean(flat, dtype=torch.float64), filled(flat)]
+            result.minimum, result.maximum, result.mean, nonzero = read(numbers)
+            result.zeros = flat.numel() - int(nonzero)
         if with_counts:
             result.counts = counts(values)
     return result
 
 
+def filled(values: torch.Tensor) -> torch.Tensor:
+    """How many elements are not 0, NaN being none, as a tensor with one element.
+
+    >>> filled(torch.tensor([0.0, -0.0, 1.0, math.nan]))
+    tensor(2)
+    """
+    # Through truth values: to count numbers takes a branch for each on a CPU, five times as long where zeros come at random.
+    return torch.count_nonzero(values != 0)
+
+
+def spread(rows: torch.Tensor) -> torch.Tensor:
+    """The mean over the units of the deviation across the batch, for a tensor of shape (batch, units)."""
+    # Means of squares, not torch.std: over the first dimension that takes ten times as long on a CPU, and more. From the
+    # first row: of rows that are equal, nothing is left.
+    apart = rows - rows[:1]
+    apart -= torch.mean(apart, 0)
+    return torch.mean(torch.sqrt(torch.mean(torch.square(apart), 0)))
+
+
 def _floating(values: torch.Tensor, result: TensorFacts) -> None:
+    # In one piece: logits are often a view with other strides, and each reduction of those costs more than a copy.
+    values = values.contiguous() if values.numel() <= MOST_ELEMENTS else values
     lowest, highest = read(torch.aminmax(values))
     # A NaN anywhere is both the least and the greatest; an infinity is one of them.
     if lowest - lowest != 0 or highest - highest != 0:
@@ -202,24 +177,19 @@ def _floating(values: torch.Tensor, result: TensorFacts) -> None:
     result.minimum, result.maximum = lowest, highest
     if max(-lowest, highest) > LARGE:
         wide = wide.double()
-    # Means of squares, not torch.std: that takes a hundred times as long on a CPU, and more over the first dimension.
     flat = wide.reshape(-1)
     mean = torch.mean(flat)
-    numbers = [mean, torch.linalg.vector_norm(flat - mean), torch.count_nonzero(flat)]
+    numbers = [mean, torch.linalg.vector_norm(flat - mean), filled(flat)]
     if whole and values.dim() >= 2:
         # Along the classes, over the batch, along the last dimension.
         along = [torch.aminmax(torch.sum(wide, d)) for d in ((1, 0) if values.dim() == 2 else (1, 0, -1))]
         along += along[:1] if values.dim() == 2 else []
         numbers += [end for pair in along for end in pair]
-    spread = whole and values.dim() >= 1 and values.shape[0] > 1
-    if spread:
-        # From the first row: of rows that are equal, nothing is left.
-        apart = wide.reshape(values.shape[0], -1)
-        apart = apart - apart[:1]
-        apart -= torch.mean(apart, 0)
-        numbers.append(torch.mean(torch.sqrt(torch.mean(torch.square(apart), 0))))
+    batched = whole and values.dim() >= 1 and values.shape[0] > 1
+    if batched:
+        numbers.append(spread(wide.reshape(values.shape[0], -1)))
     found = read(numbers)
-    if spread:
+    if batched:
         result.spread = found.pop()
     result.mean = found[0]
     result.deviation = found[1] / math.sqrt(flat.numel()) if lowest < highest else 0.0

@@ -14,6 +14,7 @@ import torch
 from flatline.observe import measure
 from flatline.observe.events import NonFinite, Singular
 from flatline.observe.graph import MOST_NODES
+from flatline.observe.origin import VIEWS
 
 _SAVED: dict[type, list[str]] = {}
 # An operation whose gradient or value is infinite where the saved tensor is 0.
@@ -171,7 +172,7 @@ def _unscaled(node: Any) -> Any:
         constant = node.name() in ("DivBackward0", "MulBackward0") and (
             other is None or bool((torch.isfinite(other) & (other != 0)).all())
         )
-        if len(following) != 1 or not (constant or node.name() in measure.VIEWS):
+        if len(following) != 1 or not (constant or node.name() in VIEWS):
             return node
         node = following[0]
     return node
@@ -182,7 +183,7 @@ def _is_view_of_leaf(node: Any) -> bool:
     for _ in range(8):
         if getattr(node, "variable", None) is not None:
             return True
-        if node.name() not in measure.VIEWS:
+        if node.name() not in VIEWS:
             return False
         following = [f for f, _ in node.next_functions if f is not None]
         if not following:

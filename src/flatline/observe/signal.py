@@ -120,4 +120,4 @@ def _spread(node: Any) -> float:
     if not isinstance(value, torch.Tensor) or value.dim() < 2 or value.shape[0] < 2:
         return math.nan
     with torch.no_grad():
-        return float(value.detach().reshape(value.shape[0], -1).double().std(0, unbiased=False).mean())
+        return measure.scalar(measure.spread(value.detach().reshape(value.shape[0], -1).double()))

@@ -15,6 +15,7 @@ from torch.autograd.function import BackwardCFunction
 from torch.autograd.graph import GradientEdge
 
 from flatline.observe import measure
+from flatline.observe.origin import VIEWS
 
 MOST_LATENTS = 256
 FEWEST_POSITIONS = 4
@@ -98,7 +99,7 @@ def _leads_to_token_losses(node: Any) -> bool:
             if child.name().startswith("NllLoss"):
                 return True
             following = _children(child)
-            if child.name() not in measure.VIEWS or not following:
+            if child.name() not in VIEWS or not following:
                 break
             child = following[0]
     return False
@@ -165,7 +166,7 @@ def _head(root: Any) -> Iterator[tuple[Any, Any]]:
         node, parent = queue.popleft()
         yield node, parent
         name = node.name()
-        if name in _ARITHMETIC or name in measure.VIEWS or name == "LogBackward0":
+        if name in _ARITHMETIC or name in VIEWS or name == "LogBackward0":
             for child in _children(node):
                 if child not in seen:
                     seen.add(child)
