@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from flatline.observe.axes import class_axes
-from flatline.observe.signal import signal
+from flatline.observe.signal import Signal
 
 LABELS = torch.tensor([0, 3, 1, 2, 0, 1])
 ONE_HOT = torch.eye(4)[LABELS]
@@ -50,6 +50,14 @@ def test_a_loss_that_picks_nothing_has_no_class_dimension() -> None:
     assert class_axes(((scores(6, 4).softmax(0) - 1) ** 2).mean().grad_fn) is None
 
 
+def followed(loss: torch.Tensor) -> Signal:
+    """What of the gradient arrives at each depth, by the loss's own backward pass."""
+    signal = Signal(loss, lambda hook: hook)
+    loss.backward()
+    signal.finish()
+    return signal
+
+
 def test_the_gradient_fades_through_a_narrowing_stack_and_not_past_a_skip() -> None:
     torch.manual_seed(0)
     x = torch.randn(8, 16)
@@ -58,21 +66,42 @@ def test_the_gradient_fades_through_a_narrowing_stack_and_not_past_a_skip() -> N
     for w in weights:
         plain = torch.tanh(plain @ w)
         skipped = skipped + torch.tanh(skipped @ w)
-    fading, passing = signal(plain.square().mean()), signal(skipped.square().mean())
-    assert fading is not None and passing is not None
+    fading, passing = followed(plain.square().mean()), followed(skipped.square().mean())
     assert fading.gradients[-1] < 1e-2 * fading.gradients[0]
     assert passing.gradients[-1] > 0.5 * passing.gradients[0]
 
 
-def test_looking_at_the_gradient_sets_none() -> None:
-    w = [torch.eye(4).requires_grad_() for _ in range(4)]
-    h = torch.ones(2, 4)
-    for part in w:
-        h = torch.relu(h @ part)
-    assert signal(h.mean()) is not None
-    assert all(part.grad is None for part in w)
+def test_norms_below_the_range_of_their_squares_and_the_gradients_stay_as_they_are() -> None:
+    def losses(wide: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
+        torch.manual_seed(0)
+        h = first = (1e-3 * torch.randn(4, 8)).to(wide).requires_grad_()
+        for _ in range(9):
+            h = torch.tanh(1e-3 * h)
+        return h.mean(), first
+
+    loss, first = losses(torch.float32)
+    exact, _ = losses(torch.float64)
+    found, expected = followed(loss), followed(exact)
+    assert found.depths == expected.depths == list(range(1, 10))
+    # The last is 2e-25, whose square float32 does not have.
+    assert found.gradients == pytest.approx(expected.gradients, rel=1e-4, abs=0.0)
+    alone, alone_first = losses(torch.float32)
+    alone.backward()
+    assert first.grad is not None and alone_first.grad is not None
+    assert torch.equal(first.grad, alone_first.grad)
+
+
+def test_a_second_backward_meets_no_hook() -> None:
+    h = torch.ones(2, 4, requires_grad=True)
+    for _ in range(4):
+        h = torch.relu(h * h)
+    calls = []
+    signal = Signal(h.mean(), lambda hook: lambda *gradients: calls.append(hook(*gradients)))
+    h.mean().backward(retain_graph=True)
+    met = len(calls)
+    signal.finish()
     h.mean().backward()
-    assert all(part.grad is not None for part in w)
+    assert met == len(calls) == 4
 
 
 def test_a_softmax_below_a_cross_entropy_is_seen() -> None:

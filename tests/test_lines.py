@@ -67,7 +67,8 @@ class Training:
 @pytest.fixture
 def watched(tmp_path: Path) -> Callable[[Callable[[], object]], Recording]:
     def run(train: Callable[[], object]) -> Recording:
-        with flatline.watch(store=tmp_path / "run.sqlite", show=False):
+        # All of the time may be spent: which steps are measured is not to depend on how fast the machine is.
+        with flatline.watch(store=tmp_path / "run.sqlite", show=False, budget=1.0):
             train()
         return read(tmp_path / "run.sqlite")
 
@@ -155,7 +156,7 @@ def test_a_zero_takes_the_long_way(watched: Watched, taken: list[tuple[str, floa
     assert curves(recording) == [training.losses] and training.losses[-20:] == [0.0] * 20
     assert taken and all(value for _, value in taken)
     # The first zero has the steps after it measured.
-    assert [event.step for event in recording.all(Backward) if event.step >= 40][:1] == [40]
+    assert {41, 42, 43} <= {event.step for event in recording.all(Backward)}
 
 
 def test_modes_of_the_program_see_nothing_of_ours(watched: Watched, taken: list[tuple[str, float]]) -> None:

@@ -14,8 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from flatline.observe import measure
+from flatline.observe import graph, measure
+from flatline.observe.registry import Registry
 from flatline.observe.schedule import Schedule
+from flatline.observe.session import Session
 from flatline.record.association import SIGNIFICANT, associate, pairs
 from flatline.record.chance import entropy
 from flatline.record.matching import Match, match
@@ -129,6 +131,37 @@ def test_above_two_million_elements_a_part_stands_for_all_but_no_nan_is_missed()
     found = measure.facts(tensor)
     assert (found.non_finite, found.first_non_finite) == (1, [7])
     assert found.mean == pytest.approx(measure.MOST_ELEMENTS, rel=1e-3)
+
+
+def test_an_output_is_summarised_once_until_it_is_changed() -> None:
+    registry = Registry(Session(lambda events: None))
+    output = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    first = registry.facts(output)
+    assert registry.facts(output) is first and first == measure.facts(output, with_counts=False)
+    assert measure.counted(first, output) == measure.facts(output) and first.counts == {}
+    output[0, 0] = 5.0
+    assert registry.facts(output) == measure.facts(output, with_counts=False) != first
+    assert registry.facts(output.clone()) is not registry.facts(output)
+    with torch.inference_mode():
+        unversioned = torch.ones(2)
+        assert registry.facts(unversioned).mean == 1.0
+        unversioned += 1
+        assert registry.facts(unversioned).mean == 2.0
+
+
+@given(
+    st.integers(1, 3000),
+    st.lists(st.integers(1, 40), min_size=1, max_size=3).filter(lambda rest: math.prod(rest) < 9000),
+)
+def test_of_a_large_activation_enough_units_are_looked_at(batch: int, rest: list[int]) -> None:
+    value = torch.arange(batch * math.prod(rest), dtype=torch.float32).reshape(batch, *rest)
+    some = graph.some_units(value)
+    units = some.numel() // batch
+    assert some.shape[0] == batch
+    assert units >= min(math.prod(rest), graph.ENOUGH_UNITS, graph.MOST_ELEMENTS // batch)
+    # The stride is odd, and rounded down twice: 2.9 is 2, so 1.
+    assert some.numel() <= max(3 * graph.MOST_ELEMENTS, batch)
+    assert torch.equal(some.reshape(batch, -1)[:, 0], value.reshape(batch, -1)[:, 0])
 
 
 # labels --------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 import flatline
-from flatline.observe.events import Update
+from flatline.observe.events import Cost, Update
 from flatline.record.reader import Recording, read
 
 
@@ -41,3 +41,12 @@ def test_an_optimizer_that_was_made_before_counts_its_steps_once(steps: int, tmp
 
 def test_steps_by_hand_are_counted_though_there_is_an_optimizer(tmp_path: Path) -> None:
     assert _watched(tmp_path / "run.sqlite", 5, told=False, by_hand=True).steps == 5
+
+
+def test_a_budget_is_a_share_and_reaches_the_record(tmp_path: Path) -> None:
+    for wrong in (3, -0.1, float("nan")):
+        with pytest.raises(ValueError, match=r"a share of the run's time from 0 to 1"):
+            flatline.watch(budget=wrong)
+    with flatline.watch(store=tmp_path / "run.sqlite", show=False, budget=0.5):
+        torch.nn.functional.mse_loss(torch.ones(2, requires_grad=True), torch.zeros(2)).backward()
+    assert read(tmp_path / "run.sqlite").all(Cost)[-1].budget == 0.5

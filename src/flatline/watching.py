@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from flatline.observe.budget import BUDGET
 from flatline.observe.events import RunEnded, RunStarted
 from flatline.observe.install import Probes
 from flatline.observe.patching import Patches
@@ -32,6 +33,10 @@ class watch:
         optimizer: an optimizer that was made before the block; one made inside is seen by itself.
         store: where to keep the record; a temporary file when None.
         show: whether to print the report when the block ends.
+        budget: the share of the time that measuring may take, from 0 to 1; as ``flatline run --budget``.
+
+    Raises:
+        ValueError: for a budget that is no such share.
 
     ``verdict`` is the :class:`flatline.verdict.Verdict` once the block has ended. An exception raised in the block
     passes through untouched; what was recorded until then is diagnosed.
@@ -58,10 +63,14 @@ class watch:
         *,
         store: str | Path | None = None,
         show: bool = True,
+        budget: float = BUDGET,
     ) -> None:
+        if not 0 <= budget <= 1:
+            raise ValueError(f"watch(budget={budget}): give a share of the run's time from 0 to 1, such as 0.03")
         self._model = model
         self._optimizers = optimizer if isinstance(optimizer, list) else [optimizer] if optimizer is not None else []
         self._show = show
+        self._budget = budget
         self.home: str | None = None
         self.before_update: Any = None
         self._temporary = None if store is not None else tempfile.TemporaryDirectory(prefix="flatline-")
@@ -70,7 +79,7 @@ class watch:
     def __enter__(self) -> watch:
         self._writer = Writer(str(self.store))
         home = self.home or os.path.dirname(os.path.abspath(sys._getframe(1).f_code.co_filename))
-        self.session = Session(self._writer.write, home if os.path.isdir(home) else None)
+        self.session = Session(self._writer.write, home if os.path.isdir(home) else None, budget=self._budget)
         self._patches = Patches()
         self._printed = PrintedProbe(self.session)
         self._printed.install(self._patches)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from msgspec.structs import replace
 
 from flatline.observe.events import TensorFacts
 from flatline.observe.origin import origin
@@ -125,7 +126,7 @@ def facts(tensor: torch.Tensor, with_counts: bool = True) -> TensorFacts:
         requires_grad=tensor.requires_grad,
         origin=origin(tensor) if tensor.requires_grad else "",
     )
-    if not readable(tensor) or tensor.numel() == 0 or tensor.is_complex():
+    if not _has_numbers(tensor):
         return result
     with torch.no_grad():
         values = tensor.detach()
@@ -137,9 +138,17 @@ def facts(tensor: torch.Tensor, with_counts: bool = True) -> TensorFacts:
             numbers = [least, most, torch.mean(flat, dtype=torch.float64), filled(flat)]
             result.minimum, result.maximum, result.mean, nonzero = read(numbers)
             result.zeros = flat.numel() - int(nonzero)
-        if with_counts:
-            result.counts = counts(values)
-    return result
+    return counted(result, tensor) if with_counts else result
+
+
+def counted(facts: TensorFacts, tensor: torch.Tensor) -> TensorFacts:
+    """The summary of a tensor with the counts of its values."""
+    with torch.no_grad():
+        return replace(facts, counts=counts(tensor.detach())) if _has_numbers(tensor) else facts
+
+
+def _has_numbers(tensor: torch.Tensor) -> bool:
+    return readable(tensor) and tensor.numel() > 0 and not tensor.is_complex()
 
 
 def filled(values: torch.Tensor) -> torch.Tensor:

@@ -9,7 +9,8 @@ from typing import Any, Generic, TypeVar
 
 import torch
 
-from flatline.observe.events import ModelSeen, ParameterSeen
+from flatline.observe import measure
+from flatline.observe.events import ModelSeen, ParameterSeen, TensorFacts
 from flatline.observe.session import Session
 from flatline.observe.sharding import Gathered, is_sharded
 
@@ -89,6 +90,8 @@ class Registry:
         self.calls_since_backward = 0
         # Whether the last backward was counted as a step, since no optimizer was known.
         self.counted_by_hand = False
+        # The output that was summarised last, and the count of changes made to it until then.
+        self._summarised: tuple[weakref.ref[torch.Tensor], int, TensorFacts] | None = None
         self._named: set[int] = set()
         self._gathered = Gathered()
 
@@ -120,6 +123,17 @@ class Registry:
                 )
             )
         return number
+
+    def facts(self, tensor: torch.Tensor) -> TensorFacts:
+        """A summary without counts; a module's output goes into the criterion as it is, and is not summarised again."""
+        version = -1 if tensor.is_inference() else tensor._version
+        if self._summarised is not None:
+            summarised, known, facts = self._summarised
+            if summarised() is tensor and known == version >= 0:
+                return facts
+        facts = measure.facts(tensor, with_counts=False)
+        self._summarised = weakref.ref(tensor), version, facts
+        return facts
 
     def model(self, module: torch.nn.Module) -> int:
         """The number of a top-level module; its parts and parameters are announced the first time."""

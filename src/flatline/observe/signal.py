@@ -1,20 +1,18 @@
 """How much of the gradient arrives at each hidden layer, or at each step of a recurrent one.
 
-One more backward pass goes through the graph that is there anyway, with respect to the outputs of activations. It sets
-no ``.grad``, draws no random number and calls nothing of the user's: it is not made where the graph holds functions of
-theirs.
+The program's own backward pass tells it: for one such pass, the nodes of some activations have a hook.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch.autograd.function import BackwardCFunction
-from torch.autograd.graph import GradientEdge
+from torch.utils.hooks import RemovableHandle
 
-from flatline.observe import measure
+from flatline.observe import graph, measure
 
 MOST_NODES = 20_000
 MOST_DEPTHS = 12
@@ -34,38 +32,45 @@ _HIDDEN = {
 
 
 class Signal:
-    """By depth, counted in activations from the loss: the gradient's norm there, and the activation's own spread."""
+    """By depth, counted in activations from the loss: the gradient's norm there, and the activation's own spread.
 
-    def __init__(self) -> None:
+    Made before the backward pass, for up to 12 of the hidden activations of a scalar; ``finish`` is called after it. Where
+    the graph is shallow or unusual there is nothing to read: ``depths`` stays empty.
+    """
+
+    def __init__(self, loss: torch.Tensor, guarded: Callable[[Callable[..., None]], Callable[..., None]]) -> None:
+        """``guarded`` makes of a function one that raises nothing: the program's backward pass calls it."""
         self.depths: list[int] = []
         self.gradients: list[float] = []
         self.spreads: list[float] = []
+        self._arrived: dict[int, tuple[torch.Tensor, float]] = {}
+        self._handles: list[RemovableHandle] = []
+        nodes = _by_depth(loss.grad_fn)
+        if nodes is None or len(nodes) < FEWEST_DEPTHS:
+            return
+        depths = sorted(nodes)
+        count = min(MOST_DEPTHS, len(depths))
+        for depth in sorted({depths[round(i * (len(depths) - 1) / (count - 1))] for i in range(count)}):
+            hook = guarded(self._hook(depth, _spread(nodes[depth])))
+            self._handles.append(nodes[depth].register_prehook(hook))
 
+    def _hook(self, depth: int, spread: float) -> Callable[[tuple[torch.Tensor | None, ...]], None]:
+        def arrives(gradients: tuple[torch.Tensor | None, ...]) -> None:
+            if gradients[0] is not None and measure.readable(gradients[0]):
+                with torch.no_grad():
+                    # In double precision: the squares of what is looked for here are below the range of float32.
+                    self._arrived[depth] = gradients[0].detach().double().norm(), spread
 
-def signal(loss: torch.Tensor) -> Signal | None:
-    """The gradient of a scalar at up to 12 of its hidden activations; None for a shallow or unusual graph."""
-    nodes = _by_depth(loss.grad_fn)
-    if nodes is None or len(nodes) < FEWEST_DEPTHS:
-        return None
-    depths = sorted(nodes)
-    count = min(MOST_DEPTHS, len(depths))
-    chosen = sorted({depths[round(i * (len(depths) - 1) / (count - 1))] for i in range(count)})
-    try:
-        gradients = torch.autograd.grad(
-            [loss], [GradientEdge(nodes[d], 0) for d in chosen], retain_graph=True, allow_unused=True
-        )
-    except RuntimeError:
-        # The graph was freed or changed in place: the program's own backward will say so.
-        return None
-    result = Signal()
-    for depth, gradient in zip(chosen, gradients):
-        if gradient is None or not measure.readable(gradient):
-            continue
-        result.depths.append(depth)
-        # In double precision: the squares of what is looked for here are below the range of float32.
-        result.gradients.append(float(gradient.detach().double().norm()))
-        result.spreads.append(_spread(nodes[depth]))
-    return result if len(result.depths) >= FEWEST_DEPTHS else None
+        return arrives
+
+    def finish(self) -> None:
+        """Takes the hooks away, and reads what they have found."""
+        for handle in self._handles:
+            handle.remove()
+        if len(self._arrived) >= FEWEST_DEPTHS:
+            self.depths = sorted(self._arrived)
+            self.gradients = measure.read([self._arrived[depth][0] for depth in self.depths])
+            self.spreads = [self._arrived[depth][1] for depth in self.depths]
 
 
 def _by_depth(root: Any) -> dict[int, Any] | None:
@@ -91,7 +96,7 @@ def _by_depth(root: Any) -> dict[int, Any] | None:
 
 
 def _topological(root: Any) -> list[Any] | None:
-    """The nodes, each after all that lead to it; None for a graph that is too large or holds the user's functions."""
+    """The nodes, each after all that lead to it; None for a graph that is too large, or of which a part is not there."""
     if root is None:
         return None
     done: list[Any] = []
@@ -104,7 +109,7 @@ def _topological(root: Any) -> list[Any] | None:
             done.append(node)
             stack.pop()
             continue
-        if len(seen) > MOST_NODES or isinstance(child, BackwardCFunction) or "Checkpoint" in child.name():
+        if len(seen) > MOST_NODES or "Checkpoint" in child.name():
             return None
         seen.add(child)
         stack.append((child, iter(child.next_functions)))
@@ -120,4 +125,5 @@ def _spread(node: Any) -> float:
     if not isinstance(value, torch.Tensor) or value.dim() < 2 or value.shape[0] < 2:
         return math.nan
     with torch.no_grad():
-        return measure.scalar(measure.spread(value.detach().reshape(value.shape[0], -1).double()))
+        rows = graph.some_units(value.detach()).reshape(value.shape[0], -1)
+        return measure.scalar(measure.spread(rows.double()))

@@ -45,18 +45,20 @@ class Before:
 
     def _compare(self, registry: Registry, parameters: list[torch.Tensor], copy: torch.Tensor) -> list[ParameterFacts]:
         parts = self._parts(local(p) for p in parameters)
-        now = torch.cat(parts)
-        if now.shape != copy.shape:
+        sizes = [part.numel() for part in parts]
+        change = torch.cat(parts)
+        if change.shape != copy.shape:
             # A parameter was resized in this step: there is nothing to compare.
             return []
-        sizes = [part.numel() for part in parts]
         wide = _wide(copy)
+        # In the same memory where it can be: to take a megabyte anew costs as much as to go through it.
+        change = change.sub_(wide) if change.dtype == wide.dtype else torch.sub(change, wide)
         gradients = {i: local(p.grad) for i, p in enumerate(parameters) if p.grad is not None}
         gradients = {i: g for i, g in gradients.items() if measure.readable(g)}
         sized = dict(zip(gradients, _norms([_wide(g) for g in self._parts(gradients.values())])))
         weights = _norms(torch.split(wide, sizes))
-        updates = _norms(torch.split(torch.sub(now, wide), sizes))
-        pairs = zip(torch.split(copy, sizes), torch.split(now, sizes))
+        updates = _norms(torch.split(change, sizes))
+        pairs = zip(torch.split(copy, sizes), parts)
         found: list[ParameterFacts] = []
         for i, (parameter, (before, after)) in enumerate(zip(parameters, pairs)):
             size = sized.get(i, NAN)
@@ -68,8 +70,8 @@ class Before:
                     size,
                     weights[i],
                     updates[i],
-                    # Not by the norm: squares of small changes vanish.
-                    moved=not torch.equal(after, before),
+                    # Where the norm is 0, squares of small changes may have vanished; where it is NaN, weights may stay infinite.
+                    moved=updates[i] > 0 or not torch.equal(after, before),
                     has_gradient=i in sized,
                     non_finite_gradient=i in sized and size - size != 0,
                     non_finite_weight=not certain and not bool(torch.isfinite(after).all()),

@@ -71,7 +71,7 @@ class BackwardProbe:
         taken, before, after = self._taken, self._before, self._after
         session, began = self._session, self._began
         here = session.spared("backward", session.trains_here, None)
-        look, inner, structure, registry = self._structure.look, self._inner.look, self._structure, self._registry
+        look, inner, registry = self._structure.look, self._inner.look, self._registry
         optimizers = registry.live_optimizers.known
 
         def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
@@ -86,7 +86,7 @@ class BackwardProbe:
                 if seen:
                     loss, behind = seen.pop()
                     look(behind)
-                    inner(loss, behind, structure.hooked)
+                    inner(loss, behind)
                     # Nothing of ours holds the graph while the program frees it.
                     del loss, behind
             del frame
@@ -272,6 +272,7 @@ class BackwardProbe:
 
     def _finished(self) -> None:
         session = self._session
+        self._inner.finish()
         self._registry.clear_step()
         if not self._registry.live_optimizers.known:
             # Weights are moved by hand: a step of training is then a backward.

@@ -274,7 +274,7 @@ class CriterionProbe:
             seen.place,
             seen.training,
             seen.reduction,
-            measure.facts(input) if input is not None else None,
+            measure.counted(self._registry.facts(input), input) if input is not None else None,
             measure.facts(target) if target is not None else None,
             seen.value,
             list(result.shape),

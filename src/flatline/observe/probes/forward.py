@@ -187,7 +187,7 @@ class ForwardProbe:
                 gradient,
                 session.locator.here(frame),
                 [measure.facts(t, with_counts=False) for t in inputs],
-                [measure.facts(t, with_counts=False) for t in outputs],
+                [registry.facts(t) for t in outputs],
                 sorted(set(called)),
                 modes=sorted({_mode(part) for part in self._called if _has_mode(part)}),
             )

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import torch
 
-from flatline.observe import axes, graph, measure, signal
-from flatline.observe.events import Alike, ClassAxes, Signal
+from flatline.observe import axes, events, graph, measure
+from flatline.observe.events import Alike, ClassAxes
 from flatline.observe.registry import Registry
 from flatline.observe.session import Session
+from flatline.observe.signal import Signal
 
 # The gradient is followed through the layers at the first backward, and once more when the first steps are taken.
 LATER_LOOK = 10
@@ -28,9 +29,10 @@ class InnerProbe:
         self._axes = 0
         # Weights whose units were all copies of each other at the first backward; None before it.
         self._alike: list[torch.Tensor] | None = None
+        self._signal: Signal | None = None
         self.look = session.guarded("inner", self._observe)
 
-    def _observe(self, loss: torch.Tensor, behind: graph.Walk, hooked: bool) -> None:
+    def _observe(self, loss: torch.Tensor, behind: graph.Walk) -> None:
         session = self._session
         if loss.numel() != 1 or not measure.readable(loss):
             return
@@ -45,11 +47,20 @@ class InnerProbe:
                     ClassAxes(session.now(), session.step, found.picked, found.normalised, found.shape, found.how)
                 )
         due = self._looks == 0 or (self._looks == 1 and session.step >= LATER_LOOK)
-        if due and not hooked and not torch.is_anomaly_enabled():
+        if due and not torch.is_anomaly_enabled():
             self._looks += 1
-            passed = signal.signal(loss)
-            if passed is not None:
-                session.emit(Signal(session.now(), session.step, passed.depths, passed.gradients, passed.spreads))
+            self._signal = Signal(loss, lambda hook: session.guarded("inner", hook))
+
+    def finish(self) -> None:
+        """After the backward pass that was looked at."""
+        session, signal = self._session, self._signal
+        self._signal = None
+        if signal is not None:
+            signal.finish()
+            if signal.depths:
+                session.emit(
+                    events.Signal(session.now(), session.step, signal.depths, signal.gradients, signal.spreads)
+                )
 
     def _compare(self, leaves: list[torch.Tensor]) -> None:
         """Units that start as copies of each other are compared again at every measured step."""
