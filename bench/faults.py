@@ -110,11 +110,13 @@ def program() -> str:
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
         torch.manual_seed(0)
-        model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
+        # Deep enough for the gradient to be followed through it.
+        hidden = [part for kind in (nn.Tanh, nn.Sigmoid) for part in (nn.Linear(8, 8), kind())]
+        model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), *hidden, nn.Linear(8, 3))
         with torch.no_grad():
             model[0].bias.zero_()
             model[0].bias[0] = 0.5
-            model[2].bias.fill_(0.1).copy_(torch.zeros(3))
+            model[-1].bias.fill_(0.1).copy_(torch.zeros(3))
         model.load_state_dict(model.state_dict())
         optimizer = torch.optim.Adam(model.parameters())
         data = DataLoader(TensorDataset(torch.randn(12, 4), torch.randint(0, 3, (12,))), 4, shuffle=True)

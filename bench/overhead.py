@@ -163,6 +163,8 @@ class Row(NamedTuple):
     steps: int
     milliseconds: float
     ratios: list[float]
+    # Those of the second half of the steps alone.
+    later: list[float]
     own: float | None
 
 
@@ -170,27 +172,31 @@ def compare(make: Callable[[], Task], seconds: float, pairs: int, tools: list[ty
     """One row a tool: its ratios to the plain run of the same round."""
     steps, turn = steps_of(make, seconds)
     kinds = [Tool, *tools]
-    taken: dict[type[Tool], list[float]] = {kind: [] for kind in kinds}
+    taken: dict[type[Tool], list[list[float]]] = {kind: [] for kind in kinds}
     own: list[float] = []
     for _ in range(pairs):
         with contextlib.ExitStack() as stack:
             runs = {kind: stack.enter_context(Run(make, kind)) for kind in kinds}
-            sums = dict.fromkeys(kinds, 0.0)
+            turns: dict[type[Tool], list[float]] = {kind: [] for kind in kinds}
             for number, done in enumerate(range(0, steps, turn)):
                 first = number % len(kinds)
                 for kind in kinds[first:] + kinds[:first]:
-                    sums[kind] += runs[kind].turn(min(turn, steps - done))[0]
+                    turns[kind].append(runs[kind].turn(min(turn, steps - done))[0])
             own += [said for run in runs.values() if (said := run.turn(0)[1]) is not None]
         for kind in kinds:
-            taken[kind].append(sums[kind])
+            taken[kind].append(turns[kind])
     plain = taken[Tool]
     return [
         Row(
             make.__name__,
             kind.name,
             steps,
-            1000 * statistics.median(plain) / steps,
-            [watched / alone for watched, alone in zip(taken[kind], plain, strict=True)],
+            1000 * statistics.median(map(sum, plain)) / steps,
+            [sum(watched) / sum(alone) for watched, alone in zip(taken[kind], plain, strict=True)],
+            [
+                sum(watched[len(watched) // 2 :]) / sum(alone[len(alone) // 2 :])
+                for watched, alone in zip(taken[kind], plain)
+            ],
             statistics.median(own) if kind is Flatline else None,
         )
         for kind in tools
@@ -213,11 +219,12 @@ def start_up() -> tuple[float, float]:
 
 
 def table(rows: list[Row]) -> list[str]:
-    lines = [f"{'model':12} {'steps':>6} {'step, ms':>9} {'tool':20} {'ratio':>24} {'it says':>8}"]
+    lines = [f"{'model':12} {'steps':>6} {'step, ms':>9} {'tool':20} {'ratio':>24} {'2nd half':>9} {'it says':>8}"]
     for row in rows:
         says = f"{row.own:.3f}" if row.own is not None else ""
         lines.append(
-            f"{row.model:12} {row.steps:6} {row.milliseconds:9.2f} {row.tool:20} {_spread(row.ratios):>24} {says:>8}".rstrip()
+            f"{row.model:12} {row.steps:6} {row.milliseconds:9.2f} {row.tool:20} {_spread(row.ratios):>24} "
+            f"{statistics.median(row.later):9.3f} {says:>8}".rstrip()
         )
     return lines
 

@@ -33,8 +33,12 @@ GUARDS = {
     "<lambda>",
     "__get__",
 }
-# Points that call nothing of ours: they only hand on.
-NOTHING_CALLED = {("torch.utils.checkpoint", "checkpoint"), ("torch.jit._builtins", "_find_builtin")}
+# Points that call nothing of ours: they only hand on, or count.
+NOTHING_CALLED = {
+    ("torch.utils.checkpoint", "checkpoint"),
+    ("torch.jit._builtins", "_find_builtin"),
+    ("Optimizer", "zero_grad"),
+}
 
 
 class Injected(Exception):
@@ -168,6 +172,7 @@ OTHER_WAYS = {
     "register_at_fork": "test_conditions: forks; Session.spared",
     "atexit.register": "test_a_fault_at_the_end; Session.spared and Session.guarded",
     "sys.meta_path.insert": "test_probe_failures: install",
+    "nodes[depth].register_prehook": "test_probe_failures: a fault in the program's backward pass",
     "signal.signal": "the handler raises in probes only: test_watchdog",
 }
 

@@ -20,6 +20,7 @@ from flatline.observe.install import Probes
 from flatline.observe.patching import Patches
 from flatline.observe.probes.criterion import FUNCTIONS
 from flatline.observe.session import FAILURES_UNTIL_OFF, Session
+from flatline.observe.signal import Signal
 from flatline.record.reader import Recording
 from flatline.verdict import diagnose, from_json
 from runs import plain, watched, write
@@ -160,6 +161,30 @@ def test_a_patch_of_the_users_on_top_of_ours_stays(monkeypatch: pytest.MonkeyPat
         monkeypatch.setattr(F, "mse_loss", users)
     assert F.mse_loss is users
     assert F.mse_loss(torch.zeros(2), torch.ones(2)) == 1
+
+
+def test_a_fault_in_the_programs_backward_pass_leaves_it_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_gradients: Any) -> None:
+        calls.append(1)
+        raise RuntimeError("the hook broke")
+
+    def backward() -> list[torch.Tensor]:
+        torch.manual_seed(0)
+        model = nn.Sequential(*[part for _ in range(4) for part in (nn.Linear(4, 4), nn.Tanh())])
+        model(torch.ones(2, 4)).mean().backward()
+        return [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+
+    calls: list[int] = []
+    alone = backward()
+    monkeypatch.setattr(Signal, "_hook", lambda self, depth, spread: fails)
+    session = Broken(None)
+    with installed(session):
+        watched = backward()
+        session.flush(force=True)
+    assert len(calls) == 4 and len(alone) == 8 and all(map(torch.equal, alone, watched))
+    assert {(e.probe, e.message) for e in session.events if isinstance(e, ProbeFailed)} == {
+        ("inner", "RuntimeError: the hook broke")
+    }
 
 
 def test_a_probe_that_keeps_failing_is_switched_off() -> None:

@@ -61,13 +61,13 @@ class OptimizerProbe:
         self._created = session.guarded("optimizer", self._observe_created)
         self.before = session.guarded("optimizer", self.observe_before)
         self.after = session.guarded("optimizer", self.observe_after)
-        self._clear = session.spared("optimizer", self._observe_clear, None)
         session.before_flush.append(session.spared("optimizer", self._counts, None))
 
     def install(self, patches: Patches) -> None:
         session, pre, post = self._session, self.before, self.after
         calm = session.brief("optimizer", self._calm_step)
 
+        # Always there: torch goes through its hooks without a lock, and another thread may be at it.
         def before(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
             # Also asked in it: most steps are to cost no call.
             if session.sampled:
@@ -92,12 +92,15 @@ class OptimizerProbe:
         patches.replace(torch.optim.Optimizer, "zero_grad", self.clearing)
 
     def clearing(self, original: Callable[..., None]) -> Callable[..., None]:
-        """``zero_grad`` of an optimizer, counted."""
-        clear = self._clear
+        """``zero_grad`` of an optimizer, counted. Nothing of this can fail, so nothing stands around it: each step pays it."""
+        known = self._steps.known
 
         def zero_grad(self: Any, *args: Any, **kwargs: Any) -> None:
             original(self, *args, **kwargs)
-            clear(self)
+            found = known.get(id(self))
+            if found is not None and found[0]() is self:
+                found[1].clears += 1
+                found[1].cleared = True
 
         return unseen(zero_grad, original)
 
@@ -131,12 +134,6 @@ class OptimizerProbe:
             kind = str(getattr(optimizer, "kind", type(optimizer).__name__))
             session.emit(OptimizerSeen(number, kind, place, options, parameters, session.now()))
         return number
-
-    def _observe_clear(self, optimizer: Any) -> None:
-        steps = self._steps.get(optimizer)
-        if steps is not None:
-            steps.clears += 1
-            steps.cleared = True
 
     def observe_before(self, optimizer: Any) -> None:
         """Keeps the weights before a measured step; on others it does nothing."""
