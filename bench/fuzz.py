@@ -73,7 +73,7 @@ def _text(data: bytes) -> str:
 
 def _rows(data: bytes) -> None:
     """A row as `flatline report` reads it, and the curves made of it."""
-    from flatline.record.reader import Recording
+    from flatline.record.recording import Recording
     from flatline.record.rows import readable
     from flatline.record.sound import known_series, sound
 
@@ -87,7 +87,7 @@ def _printed(data: bytes) -> None:
     """A line that the program printed, as symptoms and the verdict read it."""
     from flatline.observe.events import Printed
     from flatline.record.printed import printed_losses
-    from flatline.record.reader import Recording
+    from flatline.record.recording import Recording
     from flatline.verdict import count_epochs
 
     recording = Recording([Printed(1, 0, None, "stdout", _text(data)[:400])])
@@ -126,7 +126,7 @@ def _row_seeds() -> list[bytes]:
 
 
 def _verdict_seed() -> bytes:
-    from flatline.record.reader import Recording
+    from flatline.record.recording import Recording
     from flatline.verdict import diagnose
 
     return diagnose(Recording([])).to_json()

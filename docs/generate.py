@@ -24,7 +24,8 @@ from pathlib import Path
 
 from flatline.causes.base import Cause, catalogue
 from flatline.questions import CAUSES, QUESTIONS
-from flatline.record.reader import Recording, read
+from flatline.record.reader import read
+from flatline.record.recording import Recording
 
 ROOT = Path(__file__).parent.parent
 HEADINGS = ("What you see", "What is measured", "How it is told apart", "Experiment", "Fix", "References")

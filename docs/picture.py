@@ -12,7 +12,7 @@ from matplotlib import pyplot
 
 from flatline.record.chance import chance_level
 from flatline.record.printed import printed_losses
-from flatline.record.reader import Recording
+from flatline.record.recording import Recording
 
 # More points than a picture of this width can show.
 MOST = 400

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flatline.observe import events as e
-from flatline.record.reader import Line, Recording
+from flatline.record.recording import Line, Recording
 from flatline.record.store import Writer
 
 FILE = "train.py"

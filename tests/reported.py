@@ -8,7 +8,7 @@ import numpy as np
 
 from flatline.experiments.proof import CurveItem, ExperimentItem
 from flatline.observe import events as e
-from flatline.record.reader import Recording
+from flatline.record.recording import Recording
 from flatline.verdict import (
     CauseItem,
     EvidenceItem,

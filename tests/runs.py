@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from flatline.record.reader import Recording, read
+from flatline.record.reader import read
+from flatline.record.recording import Recording
 
 SECONDS = 120
 

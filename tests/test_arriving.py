@@ -13,7 +13,8 @@ import flatline
 from flatline.observe import lines, measure
 from flatline.observe.events import NonFinite
 from flatline.observe.series import Arriving, Numbers
-from flatline.record.reader import Recording, read
+from flatline.record.reader import read
+from flatline.record.recording import Recording
 
 
 class Late:

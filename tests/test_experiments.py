@@ -26,7 +26,7 @@ from flatline.experiments.runs import Run, Wanted
 from flatline.experiments.statistics import effect_p_value, holm, share_interval
 from flatline.experiments.trial import Limits, Status, TrialRequest, TrialResult
 from flatline.observe import events as e
-from flatline.record.reader import Recording
+from flatline.record.recording import Recording
 from flatline.symptoms.base import find_all
 from recordings import Tape
 

@@ -14,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 import reported
 from flatline.experiments.proof import CurveItem
 from flatline.observe import events as e
-from flatline.record.reader import Recording, lines_of
+from flatline.record.recording import Recording, lines_of
 from flatline.report.code import blocks, coloured
 from flatline.report.curves import trials
 from flatline.report.facts import Facts, facts

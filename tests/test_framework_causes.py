@@ -9,7 +9,7 @@ from flatline.causes.case import Case
 from flatline.causes.reordered import torn_apart
 from flatline.observe import graph
 from flatline.observe.events import Source
-from flatline.record.reader import Recording
+from flatline.record.recording import Recording
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,8 @@ from flatline.observe.events import Backward, LearningRate, ProbeFailed, StepCou
 from flatline.observe.lines import MOST_LINES, Lines
 from flatline.observe.probes.optimizer import OptimizerProbe
 from flatline.observe.series import Numbers
-from flatline.record.reader import Recording, read
+from flatline.record.reader import read
+from flatline.record.recording import Recording
 
 STEPS = 60
 

@@ -21,7 +21,7 @@ from flatline.observe.patching import Patches
 from flatline.observe.probes.criterion import FUNCTIONS
 from flatline.observe.session import FAILURES_UNTIL_OFF, Session
 from flatline.observe.signal import Signal
-from flatline.record.reader import Recording
+from flatline.record.recording import Recording
 from flatline.verdict import diagnose, from_json
 from runs import plain, watched, write
 

@@ -16,7 +16,8 @@ from flatline import ending
 from flatline.cli import main
 from flatline.observe import events as e
 from flatline.proving import CannotProve, prove_run
-from flatline.record.reader import Recording, rank_stores, read
+from flatline.record.reader import rank_stores, read
+from flatline.record.recording import Recording
 from flatline.verdict import diagnose
 from runs import environment, needs_posix, plain, recording, runs_folder, watched, write
 

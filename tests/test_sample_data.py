@@ -11,7 +11,8 @@ from click.testing import CliRunner
 from flatline.cli import main
 from flatline.record.printed import Number
 from flatline.record.quoting import label_of, quoted
-from flatline.record.reader import Recording, read
+from flatline.record.reader import read
+from flatline.record.recording import Recording
 from flatline.record.rows import inflated, rows_after
 from flatline.report.facts import facts
 from flatline.verdict import diagnose

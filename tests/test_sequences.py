@@ -16,7 +16,7 @@ from flatline.observe import events as e
 from flatline.observe.registry import Registry
 from flatline.observe.sequences import Sequences
 from flatline.observe.session import Session
-from flatline.record.reader import Recording
+from flatline.record.recording import Recording
 
 X = torch.randn(8, 5, 3)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from flatline.observe import events as e
-from flatline.record.reader import Recording
+from flatline.record.recording import Recording
 from flatline.symptoms.base import detectors, find_all
 from recordings import Tape, labels, numbers
 

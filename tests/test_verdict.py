@@ -19,7 +19,8 @@ from flatline.causes.base import Cause, Decision, Evidence, Expected, Found, Lev
 from flatline.causes.case import Case
 from flatline.experiments.proof import CurveItem, ExperimentItem, Proof, ProofItem, TrialItem, keep, kept
 from flatline.observe import events as e
-from flatline.record.reader import Line, Recording, read
+from flatline.record.reader import read
+from flatline.record.recording import Line, Recording
 from flatline.record.store import StoreError
 from flatline.report.terminal import as_text
 from flatline.report.words import standing

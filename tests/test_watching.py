@@ -10,7 +10,8 @@ import torch.nn.functional as F
 
 import flatline
 from flatline.observe.events import Cost, Update
-from flatline.record.reader import Recording, read
+from flatline.record.reader import read
+from flatline.record.recording import Recording
 
 
 def _watched(store: Path, steps: int, told: bool, by_hand: bool = False) -> Recording:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flatline.causes.base import Decision, Found, Level
 from flatline.observe.events import Checked
 from flatline.record.chance import main_call
-from flatline.record.reader import Recording
+from flatline.record.recording import Recording
 from flatline.symptoms.base import Symptom
 
 # What can be seen of one loss alone, before any update.

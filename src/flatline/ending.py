@@ -7,7 +7,7 @@ import re
 import signal
 
 from flatline.observe.events import Exited
-from flatline.record.reader import Recording
+from flatline.record.recording import Recording
 
 # What the others say when one has gone: it is not where to look.
 _PEER = re.compile(r"connection (reset|closed)|remote worker|nccl|gloo|socket|broken pipe", re.IGNORECASE)

@@ -22,7 +22,8 @@ from flatline.experiments.runs import Audience
 from flatline.experiments.trial import Limits, TrialRequest
 from flatline.observe.events import Cost
 from flatline.observe.location import CALLER_FOLDER
-from flatline.record.reader import Recording, read
+from flatline.record.reader import read
+from flatline.record.recording import Recording
 from flatline.record.secrets import HIDDEN, same_but_hidden
 
 if TYPE_CHECKING:

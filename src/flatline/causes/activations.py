@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from flatline.causes.case import Case
-from flatline.record.reader import Line
+from flatline.record.recording import Line
 from flatline.record.source import SourceFile
 
 _MODULES = {

@@ -9,7 +9,7 @@ from flatline.causes.judging import contrast
 from flatline.causes.no_positive_targets import without_positives
 from flatline.changes import Change
 from flatline.observe.events import CriterionCall
-from flatline.record.reader import Line
+from flatline.record.recording import Line
 from flatline.record.source import SourceFile
 
 

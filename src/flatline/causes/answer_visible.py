@@ -16,7 +16,7 @@ from flatline.changes import Change
 from flatline.observe.events import Visible
 from flatline.record.copying import Copies, copies
 from flatline.record.kept import sliding, tables
-from flatline.record.reader import Line
+from flatline.record.recording import Line
 from flatline.record.source import SourceFile
 
 # Constructors of layers that mix positions, and how a call of one is told that it must look back only.

@@ -14,7 +14,7 @@ from flatline.causes.case import Case
 from flatline.changes import Change
 from flatline.discovery import classes
 from flatline.fixes.patch import Patch
-from flatline.record.reader import Line
+from flatline.record.recording import Line
 
 
 class Level(str, enum.Enum):

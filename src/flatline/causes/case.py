@@ -13,7 +13,7 @@ from flatline.record.association import Association, associate
 from flatline.record.chance import BINARY, CLASSIFICATION, Chance, chance_level, label_counts, main_call
 from flatline.record.matching import Match, match
 from flatline.record.printed import printed_losses
-from flatline.record.reader import Curve, Floats, Line, Recording
+from flatline.record.recording import Curve, Floats, Line, Recording
 from flatline.record.source import update_line
 from flatline.symptoms.base import Symptom
 

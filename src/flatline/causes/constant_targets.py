@@ -11,7 +11,7 @@ from flatline.changes import Change
 from flatline.observe.events import CriterionCall
 from flatline.record import quoting
 from flatline.record.provenance import origin_line
-from flatline.record.reader import Line
+from flatline.record.recording import Line
 from flatline.record.source import argument_name
 
 # Chance that every measured batch is pure though the order is random; one in a million, as for a five-sigma find.

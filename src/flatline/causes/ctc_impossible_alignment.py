@@ -10,7 +10,7 @@ from flatline.causes.case import Case, number
 from flatline.causes.judging import contrast
 from flatline.changes import Change
 from flatline.observe.events import CriterionCall
-from flatline.record.reader import Line
+from flatline.record.recording import Line
 from flatline.record.source import SourceFile
 
 # Single clips that are too short for their text are found in every speech corpus, and zero_infinity is made for them.

@@ -8,7 +8,7 @@ from flatline.causes.judging import clearly_lower, contrast
 from flatline.causes.learning_rate_too_high import UPDATE_RATIO
 from flatline.changes import Change
 from flatline.observe.events import Activation, Backward, Forward
-from flatline.record.reader import Line
+from flatline.record.recording import Line
 
 # In three measured steps apart from each other, so that it is no matter of one batch.
 FEWEST = 3

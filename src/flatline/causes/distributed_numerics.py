@@ -6,7 +6,7 @@ from flatline.causes.judging import contrast, finite
 from flatline.causes.non_finite import HALF
 from flatline.changes import Change
 from flatline.observe.events import Exchanged
-from flatline.record.reader import Recording
+from flatline.record.recording import Recording
 
 
 class DistributedNumerics(Cause):

@@ -14,7 +14,7 @@ from flatline.observe.events import Forward
 from flatline.record.kept import continuous, keys
 from flatline.record.passes import Pass, passes, repeated_by_workers
 from flatline.record.provenance import made_at
-from flatline.record.reader import Line
+from flatline.record.recording import Line
 from flatline.record.source import SourceFile
 
 # In smaller batches half a batch is a handful: programs that overfit one sample on purpose.

@@ -10,7 +10,7 @@ from flatline.causes.inactive_margin import MARGINS, hinge_of
 from flatline.causes.judging import contrast, last
 from flatline.changes import Change
 from flatline.observe.events import CriterionCall, Sample
-from flatline.record.reader import Floats
+from flatline.record.recording import Floats
 
 # Embeddings that still tell samples apart vary about as much at the end as at the start. A tenth of the deviation is a
 # hundredth of the variance: 99 % of what told the samples apart is gone.

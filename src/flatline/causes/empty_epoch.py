@@ -9,7 +9,7 @@ from flatline.causes.places import candidates
 from flatline.changes import Change
 from flatline.fixes.patch import Patch
 from flatline.observe.events import LoaderSeen, Printed
-from flatline.record.reader import Line
+from flatline.record.recording import Line
 from flatline.record.source import SourceFile, enclosing_calls
 
 

@@ -14,7 +14,7 @@ from flatline.causes.places import candidates
 from flatline.changes import Change
 from flatline.fixes.patch import Patch
 from flatline.record.copying import Aligned, aligned, copies
-from flatline.record.reader import Line
+from flatline.record.recording import Line
 from flatline.record.source import SourceFile
 
 # With fewer rows "most" is no majority at the usual significance: 12 of 16 have p = 0.04 against one in two.

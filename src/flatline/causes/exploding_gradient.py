@@ -10,7 +10,7 @@ from flatline.causes.initialization import random_weight_line
 from flatline.causes.judging import contrast, loss
 from flatline.changes import Change
 from flatline.observe.events import Signal
-from flatline.record.reader import Line
+from flatline.record.recording import Line
 
 # Weights that are drawn too large by the root of the fan-in, as standard normal ones are, multiply the signal by
 # sqrt(n) in one layer and by n in two. More than n is growth from layer to layer.

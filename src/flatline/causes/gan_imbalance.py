@@ -13,7 +13,7 @@ from flatline.causes.judging import contrast
 from flatline.changes import Change
 from flatline.observe.events import Backward, CriterionCall, Forward, LearningRate, StepCount
 from flatline.record.provenance import made_at
-from flatline.record.reader import Curve, Line
+from flatline.record.recording import Curve, Line
 from flatline.record.source import SourceFile, enclosing_calls
 
 # One turn of each may be the warm-up of a schedule.

@@ -11,7 +11,7 @@ from flatline.causes.judging import clearly_lower, contrast
 from flatline.changes import Change
 from flatline.observe.events import StepCount
 from flatline.record.ranks import averages
-from flatline.record.reader import Line, Recording
+from flatline.record.recording import Line, Recording
 from flatline.record.source import SourceFile
 
 _WORLD = re.compile(r"world|n_?gpus?\b|num_(gpus|replicas|processes|ranks)|nprocs", re.IGNORECASE)

@@ -10,7 +10,7 @@ from flatline.causes.base import Evidence, Found, Level
 from flatline.causes.case import REGRESSION, Case, number
 from flatline.causes.non_finite import HALF, dtype_of, half_in_trail, half_line, weights_lost
 from flatline.observe.events import Forward, HalfOverflow, LearningRate
-from flatline.record.reader import Line
+from flatline.record.recording import Line
 
 # Half of the smallest number above 0 that float16 has, 2^-24: anything below is rounded to 0.
 SMALLEST_HALF = 2.0**-25

@@ -7,7 +7,7 @@ from flatline.causes.case import Case
 from flatline.causes.judging import contrast, loss
 from flatline.changes import Change
 from flatline.observe.events import Activation, Backward
-from flatline.record.reader import Line
+from flatline.record.recording import Line
 
 MARGINS = (
     "triplet_margin_loss",

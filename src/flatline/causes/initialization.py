@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from flatline.causes.case import Case
 from flatline.observe.events import ModelSeen
-from flatline.record.reader import Line
+from flatline.record.recording import Line
 from flatline.record.source import SourceFile
 
 _CONSTANT = ("constant_", "ones_", "zeros_", "fill_", "zero_", "copy_")

@@ -7,7 +7,7 @@ import ast
 from flatline.causes.case import Case
 from flatline.observe.events import Forward
 from flatline.record.provenance import made_at
-from flatline.record.reader import Line, Recording
+from flatline.record.recording import Line, Recording
 from flatline.record.source import SourceFile
 
 # A table is read, scaled, turned into a tensor and reshaped.

@@ -14,7 +14,7 @@ from flatline.observe.events import Forward, HalfOverflow, LoaderSeen
 from flatline.record.association import features, relation
 from flatline.record.kept import FEWEST_ROWS, keys, label, sliding
 from flatline.record.provenance import made_at
-from flatline.record.reader import Floats, Line
+from flatline.record.recording import Floats, Line
 from flatline.record.source import SourceFile
 
 SHIFTS = (-2, -1, 1, 2)

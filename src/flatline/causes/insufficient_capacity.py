@@ -22,7 +22,7 @@ from flatline.causes.initialization import constant_weight_line, parts_line, ran
 from flatline.causes.judging import ends, last
 from flatline.causes.reference import WIDE, reference_loss
 from flatline.observe.events import Checked, CriterionCall, ModelSeen
-from flatline.record.reader import Line
+from flatline.record.recording import Line
 
 # The loss no longer falls: between the third and the last quarter of the run by less than a twentieth, the usual
 # significance of a change, of all it has fallen or of the chance loss.

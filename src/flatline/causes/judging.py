@@ -16,7 +16,7 @@ import numpy as np
 from flatline.causes.base import Found, Judgement, Outcome
 from flatline.causes.case import Case, number
 from flatline.observe.events import Intervened, ProbeFailed
-from flatline.record.reader import Curve, Floats, Line
+from flatline.record.recording import Curve, Floats, Line
 
 Judge = Callable[[Case, list[Case]], Judgement]
 Shown = Callable[[Case], bool]

@@ -13,7 +13,7 @@ from flatline.causes.judging import contrast, loss
 from flatline.changes import Change
 from flatline.record.association import features, relation
 from flatline.record.kept import Table, dense_tables, sliding, tables
-from flatline.record.reader import Floats, Line
+from flatline.record.recording import Floats, Line
 from flatline.record.source import SourceFile
 
 # Chance of an agreement by accident, over all columns tried: as for a five-sigma find.

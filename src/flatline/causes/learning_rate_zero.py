@@ -10,7 +10,7 @@ from flatline.causes.places import candidates, optimizers
 from flatline.changes import Change
 from flatline.fixes.patch import Patch
 from flatline.observe.events import LearningRate, Update
-from flatline.record.reader import Line
+from flatline.record.recording import Line
 from flatline.record.source import SourceFile, update_line
 
 # A schedule may end at 0, and a warm-up may begin there; a rate that moves nothing for half of the run is neither.

@@ -11,7 +11,7 @@ from flatline.causes.judging import contrast, loss
 from flatline.changes import Change
 from flatline.observe.events import ModelSeen, ParametersWritten
 from flatline.record.chance import is_squared_error
-from flatline.record.reader import Line
+from flatline.record.recording import Line
 from flatline.record.source import SourceFile
 
 # A hundredth of the chance loss before any update: the model is right with odds of 99 to 1 without training.

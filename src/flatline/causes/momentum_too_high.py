@@ -13,7 +13,7 @@ from flatline.causes.places import candidates
 from flatline.changes import Change
 from flatline.fixes.patch import Patch
 from flatline.observe.events import LearningRate
-from flatline.record.reader import Line
+from flatline.record.recording import Line
 from flatline.record.source import SourceFile
 
 # The customary momentum, which multiplies a steady gradient by 1 / (1 - 0.9) = 10.

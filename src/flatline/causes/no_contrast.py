@@ -9,7 +9,7 @@ from flatline.causes.judging import contrast, loss
 from flatline.changes import Change
 from flatline.observe.events import CriterionCall, EpochStarted, Forward, LoaderSeen
 from flatline.record.provenance import made_at
-from flatline.record.reader import Line
+from flatline.record.recording import Line
 from flatline.record.source import SourceFile, argument_name, input_text
 
 # A step or two may lack contrast by chance; when nearly all do, it is how the program is made.

@@ -10,7 +10,7 @@ from flatline.causes.judging import contrast, formula
 from flatline.changes import Change
 from flatline.observe.events import CriterionCall
 from flatline.record.provenance import made_at
-from flatline.record.reader import Line
+from flatline.record.recording import Line
 from flatline.record.source import SourceFile
 
 # Single images without an object are usual. With half of the images empty, as many as a detection set may hold, a batch

@@ -12,7 +12,7 @@ from flatline.causes.case import Case
 from flatline.causes.constant_targets import target_line
 from flatline.observe.events import CriterionCall, Forward, NonFinite, ParameterFacts, TensorFacts, Update
 from flatline.record.provenance import made_at, origin_line
-from flatline.record.reader import Line
+from flatline.record.recording import Line
 from flatline.record.source import SourceFile, input_text
 
 HALF = ("float16", "bfloat16")

@@ -9,7 +9,7 @@ from flatline.causes.places import calls, candidates
 from flatline.changes import Change
 from flatline.fixes.patch import Patch
 from flatline.observe.events import ModelSeen
-from flatline.record.reader import Line
+from flatline.record.recording import Line
 
 # Keras keeps probabilities at most 1 - 1e-7 before their logarithm (its epsilon()), so its 0 is the float32 next to that.
 CLIPPED = 1e-6

@@ -12,7 +12,7 @@ from flatline.changes import Change
 from flatline.fixes.patch import Patch
 from flatline.observe.events import CriterionCall, TensorFacts
 from flatline.record.chance import is_squared_error
-from flatline.record.reader import Line
+from flatline.record.recording import Line
 from flatline.record.source import SourceFile
 
 # What an activation can give at most: its range is a fact of the function, not a measurement.

@@ -10,7 +10,7 @@ from flatline.causes.places import candidates, models, optimizers, receivers
 from flatline.changes import Change
 from flatline.fixes.patch import Patch
 from flatline.observe.events import Forward, LossScale, ParametersWritten
-from flatline.record.reader import Line
+from flatline.record.recording import Line
 from flatline.record.source import SourceFile
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from flatline.causes.case import Case
 from flatline.fixes.patch import Patch
-from flatline.record.reader import Line
+from flatline.record.recording import Line
 from flatline.record.source import SourceFile
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from flatline.causes.case import Case, number
 from flatline.causes.judging import contrast, last, noise
 from flatline.changes import Change
 from flatline.observe.events import Code
-from flatline.record.reader import Line
+from flatline.record.recording import Line
 from flatline.record.source import SourceFile
 
 # Burda et al. 2016: a dimension is active when the variance of its mean over the data is above 0.01. The code has a

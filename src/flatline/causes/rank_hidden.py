@@ -7,7 +7,7 @@ from flatline.causes.case import Case, number
 from flatline.causes.judging import contrast
 from flatline.changes import Change
 from flatline.record.ranks import idle, trained
-from flatline.record.reader import Recording
+from flatline.record.recording import Recording
 
 
 class RankHidden(Cause):

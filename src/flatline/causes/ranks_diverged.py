@@ -6,7 +6,7 @@ from flatline.causes.judging import contrast
 from flatline.changes import Change
 from flatline.observe.events import Forward, LearningRate
 from flatline.record.ranks import Parameter, Replicas, exchanges_weights, largest_exchange, replicas, wrapper
-from flatline.record.reader import Line, Recording
+from flatline.record.recording import Line, Recording
 
 
 class RanksDiverged(Cause):

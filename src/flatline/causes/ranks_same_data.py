@@ -11,7 +11,7 @@ from flatline.changes import Change
 from flatline.observe.events import Forward, LoaderSeen
 from flatline.record.passes import Pass, passes
 from flatline.record.ranks import averages, inputs, replicas
-from flatline.record.reader import Line, Recording
+from flatline.record.recording import Line, Recording
 
 # One batch shown again and again, to see it overfitted, is the same on every rank and no fault.
 FEWEST_KINDS = 2

@@ -12,7 +12,7 @@ from flatline.changes import Change
 from flatline.observe.events import LoaderSeen
 from flatline.record.quoting import error
 from flatline.record.ranks import trained
-from flatline.record.reader import Line, Recording
+from flatline.record.recording import Line, Recording
 
 # Rows on one rank over rows on another: what is not a whole multiple of the number of ranks makes the last batches differ
 # a little; twice as many in the middle of all steps is a division that was not meant equal.

@@ -6,7 +6,7 @@ import ast
 
 from flatline.causes.case import Case
 from flatline.record.provenance import made_at
-from flatline.record.reader import Line
+from flatline.record.recording import Line
 from flatline.record.source import SourceFile
 
 # Calls that give an order of rows.

@@ -14,7 +14,7 @@ from flatline.record.matching import Match
 from flatline.record.printed import printed_losses
 from flatline.record.provenance import made_at
 from flatline.record.quoting import quoted
-from flatline.record.reader import Line
+from flatline.record.recording import Line
 from flatline.record.source import SourceFile
 
 # Ten times a half unit of the last digit printed: what is as large cannot round to 0, nor can a mean over such numbers.

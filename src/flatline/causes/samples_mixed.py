@@ -11,7 +11,7 @@ from flatline.causes.places import calls, candidates
 from flatline.changes import Change
 from flatline.fixes.patch import Patch
 from flatline.observe.events import Activation, Forward, ModelSeen, SequenceLayer
-from flatline.record.reader import Line
+from flatline.record.recording import Line
 from flatline.record.source import SourceFile
 
 _LAYERS = (

@@ -7,7 +7,7 @@ from flatline.causes.case import Case, number
 from flatline.causes.judging import clearly_lower, contrast, ends
 from flatline.changes import Change
 from flatline.observe.events import Activation
-from flatline.record.reader import Line
+from flatline.record.recording import Line
 from flatline.record.source import SourceFile, input_text
 
 # A unit at the rail passes under 2 % of the gradient (observe/graph.py). With more than half of a layer's units

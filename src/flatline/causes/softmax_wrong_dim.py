@@ -10,7 +10,7 @@ from flatline.causes.places import candidates
 from flatline.changes import Change
 from flatline.fixes.patch import Patch
 from flatline.observe.events import Activation, ClassAxes, CriterionCall, Forward
-from flatline.record.reader import Line
+from flatline.record.recording import Line
 from flatline.record.source import SourceFile
 
 # A row of float32 probabilities adds up to 1 within a few units in the last place for each of its terms.

@@ -8,7 +8,7 @@ from flatline.causes.case import Case
 from flatline.causes.inputs import model_argument
 from flatline.record.passes import Shared, passes
 from flatline.record.provenance import made_at
-from flatline.record.reader import Line
+from flatline.record.recording import Line
 from flatline.record.source import SourceFile
 
 # How parts are cut, by the words of torch, scikit-learn and numpy.

@@ -6,7 +6,7 @@ from flatline.causes.initialization import constant_weight_line
 from flatline.causes.judging import clearly_lower, contrast
 from flatline.changes import Change
 from flatline.observe.events import Alike
-from flatline.record.reader import Line
+from flatline.record.recording import Line
 
 # Equal units get equal updates; they differ by the rounding of float32 only, 1.2e-7 for each of some dozens of steps.
 # Units with gradients of their own differ by far more after one step of any rate that trains.

@@ -11,7 +11,7 @@ from flatline.causes.places import candidates
 from flatline.changes import Change
 from flatline.fixes.patch import Patch
 from flatline.observe.events import Backward, CriterionCall
-from flatline.record.reader import Line
+from flatline.record.recording import Line
 from flatline.record.source import SourceFile
 
 _FIX = "Give both the same shape: prediction.squeeze(1), or target.unsqueeze(1)."

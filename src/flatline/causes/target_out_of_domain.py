@@ -11,7 +11,7 @@ from flatline.changes import Change
 from flatline.observe.events import Backward, CriterionCall, TensorFacts
 from flatline.record import quoting
 from flatline.record.provenance import made_at
-from flatline.record.reader import Line
+from flatline.record.recording import Line
 from flatline.record.source import SourceFile, argument_name
 
 # Labels that were computed (smoothed, mixed, averaged) are off by a few units in the last place of float32.

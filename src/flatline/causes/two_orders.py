@@ -11,7 +11,7 @@ from flatline.causes.inputs import input_lines
 from flatline.causes.reordered import torn_apart
 from flatline.observe.events import EpochStarted, LoaderSeen
 from flatline.record.provenance import made_at
-from flatline.record.reader import Line
+from flatline.record.recording import Line
 from flatline.record.source import SourceFile, argument_name
 
 _SHUFFLES = ("permutation", "randperm", "shuffle", "sample", "shuffled", "randint")

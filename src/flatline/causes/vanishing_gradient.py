@@ -12,7 +12,7 @@ from flatline.causes.initialization import parts_line, random_weight_line
 from flatline.causes.judging import clearly_lower, contrast, ends
 from flatline.changes import Change
 from flatline.observe.events import ModelSeen, Signal
-from flatline.record.reader import Line
+from flatline.record.recording import Line
 
 # A gradient smaller than this share of another is lost when float32 adds the two up, as a recurrent weight's does
 # over its steps.

@@ -11,7 +11,7 @@ from flatline.causes.places import candidates, models, receivers
 from flatline.changes import Change
 from flatline.fixes.patch import Patch
 from flatline.observe.events import Forward, ModeSlip, ParametersWritten
-from flatline.record.reader import Line
+from flatline.record.recording import Line
 from flatline.record.source import SourceFile
 
 # Dense sampling at the start shows whether a call without gradients belongs to every step or to an evaluation.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from flatline.record.reader import Recording
+    from flatline.record.recording import Recording
     from flatline.verdict import Verdict
 
 

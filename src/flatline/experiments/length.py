@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flatline.record.reader import Recording
+from flatline.record.recording import Recording
 from flatline.symptoms.base import find_all
 
 # What these say of the first steps stays true of a longer run. The others (a plateau, a fit too good, a printed

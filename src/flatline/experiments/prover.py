@@ -20,7 +20,7 @@ from flatline.experiments.runner import Runner
 from flatline.experiments.runs import CONTROL, Audience, OutOfBudget, Run, Runs, Silence, Wanted, other_seed
 from flatline.experiments.statistics import SIGNIFICANT, holm, share_interval
 from flatline.experiments.trial import TrialRequest
-from flatline.record.reader import Recording
+from flatline.record.recording import Recording
 from flatline.symptoms.base import find_all
 
 # To say how often a symptom shows that did not show again.

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from flatline.record.reader import Recording
+from flatline.record.recording import Recording
 from flatline.report.facts import facts
 from flatline.report.markdown import as_markdown
 from flatline.report.visible import visible

@@ -24,7 +24,8 @@ from flatline.fixes.patch import Patch
 from flatline.fixing.judging import not_cured
 from flatline.observe.events import RunStarted
 from flatline.proving import CannotProve, duration, program_of
-from flatline.record.reader import Recording, read
+from flatline.record.reader import read
+from flatline.record.recording import Recording
 from flatline.record.secrets import Secrets
 from flatline.symptoms.base import find_all
 from flatline.verdict import Verdict, diagnose

@@ -17,7 +17,7 @@ from flatline.logs.bearing import BEARINGS, BY_EXPERIMENT, UNSOLVED, UNSOLVED_EL
 from flatline.logs.onset import Fact, Onset
 from flatline.logs.recording import as_recording, shown_losses
 from flatline.logs.sights import symptoms_of
-from flatline.record.reader import Recording
+from flatline.record.recording import Recording
 from flatline.symptoms.base import Symptom
 from flatline.verdict import (
     SCHEMA,

@@ -14,7 +14,7 @@ from flatline.causes.case import number
 from flatline.logs.base import Log
 from flatline.logs.recording import shown_losses
 from flatline.logs.roles import Role
-from flatline.record.reader import Floats
+from flatline.record.recording import Floats
 from flatline.symptoms.base import Symptom
 
 # A number of a log at its rounding: ten units of the last digit, of which a single entry can still honestly fall to 0.

@@ -7,7 +7,7 @@ from array import array
 from flatline.logs.base import Log, Series
 from flatline.logs.roles import Role
 from flatline.observe import events as e
-from flatline.record.reader import Recording
+from flatline.record.recording import Recording
 
 
 def as_recording(log: Log) -> Recording:

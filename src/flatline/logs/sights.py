@@ -11,7 +11,7 @@ from flatline.logs.base import Log, Series
 from flatline.logs.onset import ROSE, UNITS
 from flatline.logs.recording import shown_losses
 from flatline.logs.roles import Role
-from flatline.record.reader import Recording
+from flatline.record.recording import Recording
 from flatline.symptoms.base import PROMINENCE, Symptom, find_all
 
 # Three significant digits: losses of batches differ by a percent and more, so that equal thirds of a percent are no

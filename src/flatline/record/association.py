@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from flatline.record.reader import Floats, Recording
+from flatline.record.recording import Floats, Recording
 
 # A correlation of 0.2 has p = 1e-8 in so many rows: weaker relations are of no help to a training either. The time of
 # the probes grows with the square of the rows, and with the features: a tenth of a second or so each on one core.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from flatline.observe.events import Backward, CriterionCall
-from flatline.record.reader import Curve, Recording
+from flatline.record.recording import Curve, Recording
 
 CLASSIFICATION = ("cross_entropy", "nll_loss")
 BINARY = ("binary_cross_entropy", "binary_cross_entropy_with_logits")

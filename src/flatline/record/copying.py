@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from flatline.observe import events as e
 from flatline.record.chance import main_call
 from flatline.record.kept import Seen, calls, continuous, keys
-from flatline.record.reader import Recording
+from flatline.record.recording import Recording
 
 # A hundredth of the targets may be edited; more is another task, such as filling in hidden tokens.
 SHARE = 0.99

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flatline.observe import events as e
-from flatline.record.reader import Recording
+from flatline.record.recording import Recording
 
 # A bound on time; all tests made on the rows reach their significance with some hundred.
 MOST_ROWS = 1200

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from flatline.record.printed import Number, PrintedLoss
-from flatline.record.reader import Curve, Floats, Recording
+from flatline.record.recording import Curve, Floats, Recording
 
 # A bound on time: half from the beginning and half from the end tell every window apart.
 MOST_NUMBERS = 120

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from flatline.record.kept import calls, continuous, keys, tables
 from flatline.record.passes import enumerable
-from flatline.record.reader import Floats, Integers, Recording
+from flatline.record.recording import Floats, Integers, Recording
 
 # Bounds on time; 20 rows of which most are shared have a probability below 1e-5 if one in ten is shared by accident.
 MOST_TRAINED = 800

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flatline.observe import events as e
-from flatline.record.reader import Recording
+from flatline.record.recording import Recording
 from flatline.record.source import SourceFile
 
 # What people call data that were not trained on; "eval" alone may be an evaluation of the training part.

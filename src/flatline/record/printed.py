@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 
 from flatline.observe.events import Printed
-from flatline.record.reader import Recording
+from flatline.record.recording import Recording
 
 _NUMBER = r"[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?|[-+]?(?:nan|inf(?:inity)?)\b"
 # A word that holds "loss" (train_loss, Loss_D, 'lossG') or a usual name of one, then at most a few characters

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 
-from flatline.record.reader import Line, Recording
+from flatline.record.recording import Line, Recording
 from flatline.record.source import SourceFile
 
 MOST_HOPS = 40

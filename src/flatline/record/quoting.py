@@ -12,7 +12,7 @@ import re
 
 from flatline.observe.events import RunEnded
 from flatline.record.printed import Number, PrintedLoss
-from flatline.record.reader import Recording
+from flatline.record.recording import Recording
 
 # The words by which programs name a loss, besides those that stand in their own source.
 _WORDS = frozenset(

@@ -11,7 +11,7 @@ import numpy as np
 from flatline.observe import events as e
 
 if TYPE_CHECKING:
-    from flatline.record.reader import Floats, Recording
+    from flatline.record.recording import Floats, Recording
 
 # The distance between 1 and the next number; what is recorded is float32.
 _EPSILON = {"float16": 2.0**-10, "bfloat16": 2.0**-7}

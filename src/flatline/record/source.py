@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from functools import cached_property
 
-from flatline.record.reader import Line, Recording
+from flatline.record.recording import Line, Recording
 
 
 class SourceFile:

@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from flatline.causes.case import number
-from flatline.record.reader import Recording
+from flatline.record.recording import Recording
 from flatline.report.curves import ended, rates
 from flatline.report.sparkline import sparkline
 from flatline.report.visible import visible

@@ -11,7 +11,7 @@ from flatline.experiments.proof import CurveItem
 from flatline.observe import events as e
 from flatline.record.printed import printed_losses
 from flatline.record.quoting import error, printed_label
-from flatline.record.reader import Recording
+from flatline.record.recording import Recording
 from flatline.report.listing import where
 from flatline.report.thinning import short, thin
 from flatline.symptoms.base import training_epochs

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from flatline.record.reader import Recording
+from flatline.record.recording import Recording
 from flatline.report.curves import Line, Mark, Trial, ended, epochs, losses, marks, rates, trials
 from flatline.report.heatmap import HeatMap, heat_maps
 from flatline.report.inputs import Labels, Loader, Tensor, labels, loaders, tensors

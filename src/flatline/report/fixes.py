@@ -15,7 +15,7 @@ from rich.text import Text
 from flatline.causes.base import Choice, catalogue
 from flatline.experiments.fixed import Fixes, FixItem, LeftItem
 from flatline.experiments.proof import CurveItem
-from flatline.record.reader import Floats
+from flatline.record.recording import Floats
 from flatline.report.sparkline import sparkline
 from flatline.report.visible import visible
 from flatline.report.words import titles

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from flatline.observe import events as e
-from flatline.record.reader import Floats, Recording
+from flatline.record.recording import Floats, Recording
 
 MOST_ROWS = 1024
 MOST_COLUMNS = 120

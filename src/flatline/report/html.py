@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from flatline.record.reader import Recording
+from flatline.record.recording import Recording
 from flatline.report.code import Block, blocks
 from flatline.report.curves import Trial
 from flatline.report.facts import Facts, facts

@@ -10,7 +10,7 @@ import msgspec
 from flatline.observe import events as e
 from flatline.record.chance import chance_level, label_counts, main_call
 from flatline.record.quoting import value
-from flatline.record.reader import Recording
+from flatline.record.recording import Recording
 from flatline.report.listing import where
 from flatline.report.thinning import short
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from flatline.record.reader import Recording, lines_of
+from flatline.record.recording import Recording, lines_of
 from flatline.verdict import Verdict
 
 CONTEXT = 4

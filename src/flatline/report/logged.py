@@ -7,7 +7,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from flatline.record.reader import Floats
+from flatline.record.recording import Floats
 from flatline.report.terminal import head, labelled, ruled_out
 from flatline.report.words import harmless, standing, titles
 from flatline.verdict import Verdict

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from flatline.record.reader import Floats
+from flatline.record.recording import Floats
 from flatline.report.html import environment
 from flatline.report.thinning import thin
 from flatline.report.words import harmless, sentences, standing, titles

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from numpy.typing import NDArray
 
-from flatline.record.reader import Recording
+from flatline.record.recording import Recording
 
 MOST_ROWS = 3
 MOST_NUMBERS = 12

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from flatline.record.reader import Floats
+from flatline.record.recording import Floats
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 NOT_FINITE = "×"

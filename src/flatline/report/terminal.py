@@ -13,7 +13,7 @@ from rich.text import Text
 
 from flatline.causes.case import number
 from flatline.experiments.proof import CurveItem, ExperimentItem
-from flatline.record.reader import Floats
+from flatline.record.recording import Floats
 from flatline.report.sparkline import sparkline
 from flatline.report.words import harmless, standing, titles
 from flatline.verdict import CauseItem, CheckItem, Location, RuledOutItem, Verdict

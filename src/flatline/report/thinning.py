@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from flatline.record.reader import Floats, Integers
+from flatline.record.recording import Floats, Integers
 
 # First, last, lowest, highest of a bucket, and its first number that is none.
 POINTS_A_BUCKET = 5

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from flatline.discovery import modules
-from flatline.record.reader import Curve, Recording
+from flatline.record.recording import Curve, Recording
 
 
 @dataclass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from flatline.record.reader import Curve, Floats, Recording
+from flatline.record.recording import Curve, Floats, Recording
 from flatline.symptoms.base import Symptom, training_epochs
 
 NAME = "constant-loss"

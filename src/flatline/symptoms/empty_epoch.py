@@ -6,7 +6,7 @@ import numpy as np
 
 from flatline.record.printed import printed_losses
 from flatline.record.quoting import quoted
-from flatline.record.reader import Recording
+from flatline.record.recording import Recording
 from flatline.record.source import shares_loop
 from flatline.symptoms.base import Symptom
 

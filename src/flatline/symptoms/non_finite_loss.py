@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from flatline.record.reader import Recording
+from flatline.record.recording import Recording
 from flatline.symptoms.base import Symptom
 
 NAME = "non-finite-loss"

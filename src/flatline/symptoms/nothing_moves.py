@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flatline.observe.events import StepCount, Update
-from flatline.record.reader import Recording
+from flatline.record.recording import Recording
 from flatline.symptoms.base import Symptom
 
 NAME = "nothing-moves"

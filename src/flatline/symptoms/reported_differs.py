@@ -5,7 +5,7 @@ from __future__ import annotations
 from flatline.record.matching import match
 from flatline.record.printed import printed_losses
 from flatline.record.quoting import quoted
-from flatline.record.reader import Recording
+from flatline.record.recording import Recording
 from flatline.symptoms.base import Symptom
 
 NAME = "reported-differs"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from flatline.record.chance import chance_level, optimises_main
-from flatline.record.reader import Recording
+from flatline.record.recording import Recording
 from flatline.symptoms.base import Symptom
 
 NAME = "rising-loss"

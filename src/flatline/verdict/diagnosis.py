@@ -24,7 +24,7 @@ from flatline.causes.case import Case
 from flatline.causes.decisions import decide_all
 from flatline.experiments.proof import ExperimentItem, Proof
 from flatline.observe.events import ProbeFailed
-from flatline.record.reader import Line, Recording
+from flatline.record.recording import Line, Recording
 from flatline.symptoms.base import find_all
 from flatline.verdict.schema import (
     SCHEMA,

@@ -9,7 +9,7 @@ import numpy as np
 from flatline.before_training import first_sight
 from flatline.causes.base import Level
 from flatline.observe.events import Checked, Printed
-from flatline.record.reader import Recording
+from flatline.record.recording import Recording
 from flatline.symptoms.base import PROMINENCE, Symptom
 from flatline.verdict.schema import CauseItem, ExpectedItem
 

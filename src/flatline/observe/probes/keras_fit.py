@@ -6,11 +6,11 @@ The loss of a batch is computed from the mean over the epoch so far, which is al
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Callable
 from typing import Any
 
+from flatline.observe import keras_facts
 from flatline.observe.events import (
     CriterionCall,
     EpochEnded,
@@ -26,24 +26,7 @@ from flatline.observe.events import (
 from flatline.observe.patching import Patches, unseen
 from flatline.observe.session import Session
 
-MOST_ROWS = 1024
-MOST_BYTES = 8 << 20
-MOST_VALUES = 64
 NAN = float("nan")
-# Keras's losses, by torch's names for them: on the scores before the last activation where that belongs to the loss.
-_LOSSES = {
-    "sparse_categorical_crossentropy": "cross_entropy",
-    "categorical_crossentropy": "cross_entropy",
-    "binary_crossentropy": "binary_cross_entropy",
-    "mse": "mse_loss",
-    "mean_squared_error": "mse_loss",
-    "mae": "l1_loss",
-    "mean_absolute_error": "l1_loss",
-    "huber": "huber_loss",
-    "huber_loss": "huber_loss",
-}
-_ACTIVATIONS = {"softmax": "Softmax", "sigmoid": "Sigmoid", "relu": "Relu", "tanh": "Tanh"}
-_RANGES = {"softmax": (0.0, 1.0), "sigmoid": (0.0, 1.0), "relu": (0.0, NAN), "tanh": (-1.0, 1.0)}
 
 
 class _Fit:
@@ -87,7 +70,7 @@ class KerasFit:
 
     def install(self, patches: Patches) -> None:
         keras = sys.modules.get("keras.src") or sys.modules["keras"]
-        self._started.versions["keras"] = f"{_version()} on {sys.modules['keras.src.backend'].backend()}"
+        self._started.versions["keras"] = f"{keras_facts.version()} on {sys.modules['keras.src.backend'].backend()}"
         self._session.emit(self._started)
         for name in ("jax", "tensorflow"):
             module = sys.modules.get(f"keras.src.backend.{name}.trainer")
@@ -181,7 +164,7 @@ class KerasFit:
         session.emit(EpochEnded(session.now(), session.step, fit.number, fit.batches, fit.samples, True))
         held_out = logs.get("val_loss") if isinstance(logs, dict) else None
         if held_out is not None:
-            name, _ = _criterion(fit.model)
+            name, _ = keras_facts.criterion(fit.model)
             session.numbers("evaluation", name, fit.place, "mean").add(
                 session.now(), session.step, float(held_out), fit.batch_size
             )
@@ -202,7 +185,7 @@ class KerasFit:
         if abs(value - float(mean)) <= 2e-6 * abs(float(mean)):
             value = float(mean)
         fit.seen, fit.total = fit.seen + rows, total
-        name, options = _criterion(fit.model)
+        name, options = keras_facts.criterion(fit.model)
         series = session.numbers("criterion", name, fit.place, "mean")
         series.add(tick, session.step, value, rows)
         session.numbers("optimised", "loss", fit.place).add(tick, session.step, value, rows)
@@ -236,14 +219,13 @@ class KerasFit:
     def _describe(self, fit: _Fit, tick: int, series: int, name: str, options: dict[str, Any], value: float) -> None:
         """The first call of the loss: its shapes, the activation before it, the values of the targets, some rows."""
         session = self._session
-        output, activation = _output(fit.model)
-        target = _facts(fit.y, fit.batch_size, output)
+        output, activation = keras_facts.output(fit.model)
+        target = keras_facts.facts(fit.y, fit.batch_size, output)
         facts = TensorFacts([fit.batch_size, *output], "float32", requires_grad=True)
-        if activation in _ACTIVATIONS and not options.pop("joined", False):
-            facts.origin = _ACTIVATIONS[activation]
-            facts.minimum, facts.maximum = _RANGES[activation]
+        if activation in keras_facts.ACTIVATIONS and not options.pop("joined", False):
+            facts.origin, facts.minimum, facts.maximum = keras_facts.ACTIVATIONS[activation]
         for role, array in (("input", fit.x), ("target", fit.y)):
-            sample = _rows(array)
+            sample = keras_facts.rows(array)
             if sample is not None:
                 label = "input 0" if role == "input" else role
                 session.emit(Sample(tick, session.step, role, label, *sample))
@@ -271,66 +253,3 @@ class KerasFit:
         session = self._session
         for number, steps in self._steps.items():
             session.emit(StepCount(session.tick, session.step, number, steps, steps, session.backwards))
-
-
-def _version() -> str:
-    return str(getattr(sys.modules.get("keras"), "__version__", "") or sys.modules["keras.src.version"].__version__)
-
-
-def _criterion(model: Any) -> tuple[str, dict[str, Any]]:
-    """The loss by torch's name for it, and whether the last activation belongs to it (``joined``)."""
-    loss = getattr(model, "loss", None)
-    name = loss if isinstance(loss, str) else str(getattr(loss, "name", getattr(loss, "__name__", "loss")))
-    logits = bool((getattr(loss, "_fn_kwargs", None) or {}).get("from_logits", getattr(loss, "from_logits", False)))
-    found = _LOSSES.get(name, name)
-    _, activation = _output(model)
-    if found == "binary_cross_entropy" and logits:
-        return "binary_cross_entropy_with_logits", {}
-    if found == "cross_entropy" and not logits:
-        return (found, {"joined": True}) if activation == "softmax" else ("nll_loss", {})
-    return found, {}
-
-
-def _output(model: Any) -> tuple[list[int], str]:
-    """The shape of one output, and the name of the activation that gives it."""
-    shape = getattr(model, "output_shape", None)
-    sizes = [int(size) for size in shape[1:] if isinstance(size, int)] if isinstance(shape, tuple) else []
-    layers = getattr(model, "layers", None) or [None]
-    return sizes, str(getattr(getattr(layers[-1], "activation", None), "__name__", ""))
-
-
-def _rows(array: Any) -> tuple[str, list[int], bytes] | None:
-    """The first rows of an array of the program's, through its own methods."""
-    if not hasattr(array, "astype") or not hasattr(array, "tobytes") or not getattr(array, "shape", ()):
-        return None
-    part = array[:MOST_ROWS]
-    kind = "int64" if getattr(array.dtype, "kind", "f") in "iub" else "float32"
-    part = part.astype(kind)
-    return (kind, [int(n) for n in part.shape], part.tobytes()) if part.nbytes <= MOST_BYTES else None
-
-
-def _facts(array: Any, batch: int, output: list[int]) -> TensorFacts | None:
-    """A summary of the targets, from their first rows, with the shape they have beside the output in the loss."""
-    if not hasattr(array, "astype") or not getattr(array, "shape", ()) or not array.size:
-        return None
-    part = array[:MOST_ROWS].astype("float64").reshape(-1)
-    counts: dict[str, int] = {}
-    for value in part.tolist():
-        key = f"{value:.7g}"
-        counts[key] = counts.get(key, 0) + 1
-        if len(counts) > MOST_VALUES:
-            counts = {}
-            break
-    shape = [int(n) for n in array.shape[1:]]
-    # Keras adds or removes a last dimension of 1 before it compares the two.
-    shape = output if math.prod(shape) == math.prod(output) else shape
-    return TensorFacts(
-        [batch, *shape],
-        str(array.dtype),
-        minimum=float(part.min()),
-        maximum=float(part.max()),
-        mean=float(part.mean()),
-        deviation=float(part.std()),
-        zeros=int((part == 0).sum()),
-        counts=counts,
-    )
