@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 import flatline
-from flatline.observe.events import Cost, Update
+from flatline.observe.events import Cost, ProbeFailed, Signal, Update
 from flatline.record.reader import read
 from flatline.record.recording import Recording
 
@@ -51,3 +52,18 @@ def test_a_budget_is_a_share_and_reaches_the_record(tmp_path: Path) -> None:
     with flatline.watch(store=tmp_path / "run.sqlite", show=False, budget=0.5):
         torch.nn.functional.mse_loss(torch.ones(2, requires_grad=True), torch.zeros(2)).backward()
     assert read(tmp_path / "run.sqlite").all(Cost)[-1].budget == 0.5
+
+
+def test_a_backward_pass_that_is_compiled_has_no_hook_of_ours(tmp_path: Path) -> None:
+    from torch._dynamo import compiled_autograd
+
+    model = torch.nn.Sequential(*[part for _ in range(4) for part in (torch.nn.Linear(4, 4), torch.nn.Tanh())])
+    with warnings.catch_warnings(record=True) as told, flatline.watch(store=tmp_path / "run.sqlite", show=False):
+        warnings.simplefilter("always")
+        with compiled_autograd._enable(torch.compile(backend="eager")):
+            model(torch.ones(2, 4)).mean().backward()
+        model(torch.ones(2, 4)).mean().backward()
+    # Of a hook, the compiler would say that it cannot follow the clock in it.
+    assert not [str(warning.message) for warning in told]
+    recording = read(tmp_path / "run.sqlite")
+    assert not recording.all(ProbeFailed) and len(recording.all(Signal)) == 1

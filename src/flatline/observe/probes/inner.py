@@ -5,6 +5,8 @@ Asked just before the program's backward, on sampled steps.
 
 from __future__ import annotations
 
+import sys
+
 import torch
 
 from flatline.observe import axes, events, graph, measure
@@ -47,7 +49,7 @@ class InnerProbe:
                     ClassAxes(session.now(), session.step, found.picked, found.normalised, found.shape, found.how)
                 )
         due = self._looks == 0 or (self._looks == 1 and session.step >= LATER_LOOK)
-        if due and not torch.is_anomaly_enabled():
+        if due and not torch.is_anomaly_enabled() and not _backward_is_compiled():
             self._looks += 1
             self._signal = Signal(loss, lambda hook: session.guarded("inner", hook))
 
@@ -71,6 +73,12 @@ class InnerProbe:
             rows, columns = _differences(parameter)
             number = self._registry.parameter(parameter)
             session.emit(Alike(session.now(), session.step, number, list(parameter.shape), rows, columns))
+
+
+def _backward_is_compiled() -> bool:
+    """Whether torch compiles backward passes too: a hook of ours would be compiled with them, and told of in warnings."""
+    # Not imported for this: it is large, and it is there where it is used.
+    return bool(getattr(sys.modules.get("torch._dynamo.compiled_autograd"), "compiled_autograd_enabled", False))
 
 
 def _comparable(parameter: torch.Tensor) -> bool:
