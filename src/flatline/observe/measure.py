@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from copy import copy
 from typing import Any
 
 import torch
-from msgspec.structs import replace
 
 from flatline.observe.events import TensorFacts
 from flatline.observe.origin import origin
@@ -143,8 +143,12 @@ def facts(tensor: torch.Tensor, with_counts: bool = True) -> TensorFacts:
 
 def counted(facts: TensorFacts, tensor: torch.Tensor) -> TensorFacts:
     """The summary of a tensor with the counts of its values."""
+    if not _has_numbers(tensor):
+        return facts
     with torch.no_grad():
-        return replace(facts, counts=counts(tensor.detach())) if _has_numbers(tensor) else facts
+        result = copy(facts)
+        result.counts = counts(tensor.detach())
+    return result
 
 
 def _has_numbers(tensor: torch.Tensor) -> bool:
