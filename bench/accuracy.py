@@ -26,6 +26,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from page import put
+
 CASES = Path(__file__).parent / "cases"
 EXAMPLES = Path(__file__).parent.parent / "examples"
 # A case that asks a hub for a model or a data set fails at once, and does not wait.
@@ -275,7 +277,7 @@ def main() -> int:
     text = "\n\n".join(parts[:4]) + "\n\n" + "\n".join(parts[4:])
     print(text)
     if options.write:
-        options.write.write_text("# Accuracy\n\n`make bench-accuracy` prints this.\n\n```\n" + text + "\n```\n")
+        put(options.write, text)
     return 0
 
 

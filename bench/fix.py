@@ -26,6 +26,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 from accuracy import Case, cases
+from page import put
 
 SECONDS = 900
 RESULTS = Path("build/fix.jsonl")
@@ -150,7 +151,7 @@ def main() -> int:
     text = told(results)
     print(text)
     if options.write:
-        options.write.write_text(f"# What fixes do\n\n`make bench-fix` prints this.\n\n```\n{text}```\n")
+        put(options.write, text)
     bad = [r for r in results if not r["untouched"] or (not r["causes"] and (r["found"] or {"fixes": []})["fixes"])]
     return 1 if bad else 0
 

@@ -31,6 +31,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from overhead_peers import APART, TOOLS, Flatline, Tool, missing
+from page import put
 
 STARTS = 5
 TURN = 0.25  # seconds
@@ -260,9 +261,7 @@ def main() -> None:
     text = "\n".join(lines)
     print(text)
     if options.write:
-        before, _, rest = options.write.read_text(encoding="utf-8").partition("```\n")
-        _, _, after = rest.partition("```\n")
-        options.write.write_text(f"{before}```\n{text}\n```\n{after}", encoding="utf-8")
+        put(options.write, text)
 
 
 def _spread(values: list[float]) -> str:

@@ -25,6 +25,7 @@ from typing import Any
 
 from accuracy import Case, cases
 from flatline.causes.base import catalogue
+from page import put
 
 
 @dataclass
@@ -147,10 +148,7 @@ def main() -> int:
     text = report(outcomes)
     print(text)
     if options.write:
-        options.write.write_text(
-            "# Before the first update\n\nWhat [`flatline check`](check.md) finds of the programs in bench/cases; "
-            f"`make bench-preflight` prints this.\n\n```\n{text}\n```\n"
-        )
+        put(options.write, text)
     return 0
 
 

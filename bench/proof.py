@@ -34,6 +34,7 @@ from accuracy import Case, Score, cases
 from flatline.experiments.proof import kept
 from flatline.record.reader import read
 from flatline.verdict import diagnose
+from page import put
 
 SECONDS = 900
 
@@ -202,9 +203,7 @@ def main() -> int:
     text = summed_up(tested) + f"\n\n{time.perf_counter() - began:.0f} s"
     print(text)
     if options.write:
-        options.write.write_text(
-            "# What experiments prove\n\n`make bench-proof` prints this.\n\n```\n" + text + "\n```\n"
-        )
+        put(options.write, text)
     return 1 if any(t.wrong for t in tested) else 0
 
 

@@ -31,16 +31,11 @@ from flatline.observe.session import Session
 from flatline.record.reader import read
 from flatline.record.store import Writer
 from flatline.verdict import diagnose
+from page import put
 
 MEGABYTE = 1 << 20
 ROUNDS = 7
 FLUSHED_EVERY = 250  # a flush each quarter of a second, for a step of a millisecond
-
-
-ABOUT = """`make bench-scale` prints this. Above, a simulated run: its record on disk, by how much the process grew while it was
-written, and the time of its diagnosis. Below, real training: what watching adds to a step that is not measured, and to one
-that is; the schedule measures about 70 of a million steps.
-"""
 
 
 class Always(Schedule):
@@ -214,7 +209,7 @@ def main() -> None:
     text = "\n".join([f"torch {torch.__version__}, 1 thread", "", *lines])
     print(text)
     if options.write:
-        options.write.write_text(f"# Scale\n\n{ABOUT}\n```\n{text}\n```\n", encoding="utf-8")
+        put(options.write, text)
 
 
 if __name__ == "__main__":
