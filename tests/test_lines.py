@@ -157,7 +157,7 @@ def test_a_zero_takes_the_long_way(watched: Watched, taken: list[tuple[str, floa
     assert curves(recording) == [training.losses] and training.losses[-20:] == [0.0] * 20
     assert taken and all(value for _, value in taken)
     # The first zero has the steps after it measured.
-    assert {41, 42, 43} <= {event.step for event in recording.all(Backward)}
+    assert [event.step for event in recording.all(Backward) if event.step >= 40][:4] == [40, 41, 42, 43]
 
 
 def test_modes_of_the_program_see_nothing_of_ours(watched: Watched, taken: list[tuple[str, float]]) -> None:

@@ -185,11 +185,13 @@ def _activation(node: Any, name: str, depth: int) -> Activation | None:
 def some_units(value: torch.Tensor) -> torch.Tensor:
     """Evenly spaced units of an activation, each with the whole batch: of a small one all as they are, of others 256 or
     more, where so many are not over a quarter of a million elements."""
-    batch = value.shape[0] if value.dim() > 1 else 1
-    units = min(max(ENOUGH_UNITS, ENOUGH_ELEMENTS // batch), MOST_ELEMENTS // batch)
+    if value.dim() < 2 or not value.numel():
+        return value
+    batch = value.shape[0]
+    units = max(1, min(max(ENOUGH_UNITS, ENOUGH_ELEMENTS // batch), MOST_ELEMENTS // batch))
     # Odd, so that it does not fall in step with the width of an image.
-    stride = value.numel() // (max(units, 1) * batch) - 1 | 1
-    if stride <= 1 or value.dim() < 2:
+    stride = (value.numel() // (units * batch) - 1) | 1
+    if stride <= 1:
         return value
     # In one piece: each reduction of what lies apart costs more than the copy.
     return value.reshape(batch, -1)[:, ::stride].contiguous()
