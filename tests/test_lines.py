@@ -4,6 +4,7 @@ touched."""
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType, SimpleNamespace
@@ -16,7 +17,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import flatline
-from flatline.observe.events import Backward, LearningRate, ProbeFailed, StepCount
+from flatline.observe.events import Backward, CriterionCall, LearningRate, NonFinite, ProbeFailed, StepCount
 from flatline.observe.lines import MOST_LINES, Lines
 from flatline.observe.probes.optimizer import OptimizerProbe
 from flatline.observe.series import Numbers
@@ -147,17 +148,45 @@ def test_a_line_that_is_met_late_is_not_taken_for_the_one_that_called_it(watched
     assert series == {"test_lines.py": training.losses[:30], "late.py": training.losses[30:]}
 
 
-def test_a_zero_takes_the_long_way(watched: Watched, taken: list[tuple[str, float]]) -> None:
+def test_the_first_zeros_take_the_long_way(watched: Watched, taken: list[tuple[str, float]]) -> None:
     training = Training()
-    # After 40 steps it falls to 0 and stays there.
-    scale = [1.0] * 40 + [0.0] * 20
+    # After 40 steps it falls to 0 and stays there, until it is NaN.
+    scale = [1.0] * 40 + [0.0] * 20 + [float("nan")] * 5
     recording = watched(
         lambda: [training.update(F.mse_loss(training.model(training.x), training.x[:, :1]) * s) for s in scale]
     )
-    assert curves(recording) == [training.losses] and training.losses[-20:] == [0.0] * 20
-    assert taken and all(value for _, value in taken)
-    # The first zero has the steps after it measured.
+    (values,) = curves(recording)
+    assert (
+        values[:-5] == training.losses[:-5] and values[40:60] == [0.0] * 20 and all(math.isnan(v) for v in values[60:])
+    )
+    # The first zero has the steps after it measured; those that follow are like it, and only their value is asked for.
     assert [event.step for event in recording.all(Backward) if event.step >= 40][:4] == [40, 41, 42, 43]
+    assert 10 < [value for name, value in taken if name == "backward"].count(0.0) < 17
+    # What is of another kind is looked into.
+    assert recording.all(NonFinite)[0].step == 60
+
+
+@pytest.mark.parametrize("value", [0.0, float("nan")])
+def test_of_a_criterion_that_stays_at_zero_or_nan_ever_fewer_calls_are_measured(watched: Watched, value: float) -> None:
+    training = Training()
+
+    def train() -> None:
+        for number in range(500):
+            # Every third step is as it should be, which changes nothing for the others.
+            scale = value if number >= 40 and number % 3 else 1.0
+            training.update(F.mse_loss(training.model(training.x) * scale, training.x[:, :1] * scale))
+            with torch.no_grad():
+                for parameter in training.model.parameters():
+                    parameter.nan_to_num_(0.1)
+
+    recording = watched(train)
+    (criterion,) = recording.criteria
+    odd = [step for step, v in zip(criterion.steps, criterion.values, strict=True) if v == 0.0 or v != v]
+    assert odd == [step for step in range(40, 500) if step % 3]
+    measured = [call.step for call in recording.all(CriterionCall) if call.step in odd]
+    # As many as are looked at in turn; then one whenever there have been twice as many. And the steps that are due.
+    assert set(odd[:32]) <= set(measured)
+    assert 3 <= len([step for step in measured if step > odd[40]]) <= 24
 
 
 def test_modes_of_the_program_see_nothing_of_ours(watched: Watched, taken: list[tuple[str, float]]) -> None:

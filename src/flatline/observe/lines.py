@@ -37,8 +37,8 @@ class Lines:
     ) -> Numbers | None:
         """Adds the value of a loss on a step that is not measured, and the rows of ``first``, to the series of its line.
 
-        None, and nothing is added, where there is more to it: a line that is new, a value that is 0 or not finite, a value
-        on another device, anything but plain tensors, operations that the program watches, a function that is being traced
+        None, and nothing is added, where there is more to it: a line that is new, a value that is 0 or not finite and that
+        the long way has not let pass, a value on another device, anything but plain tensors, operations that the program watches, a function that is being traced
         or transformed.
         """
         session = self._session
@@ -67,9 +67,10 @@ class Lines:
         if known is None:
             return None
         value = measure.scalar(loss)
-        if value == 0.0 or value - value != 0.0:
-            return None
         series = known[1]
+        # A loss that has come to 0, or NaN, mostly stays there for the rest of a run.
+        if (value == 0.0 or value - value != 0.0) and not series.passes(value):
+            return None
         session.tick += 1
         series.points.append((session.tick, session.step, value, rows))
         series.latest = value

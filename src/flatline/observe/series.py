@@ -28,6 +28,8 @@ class Numbers:
         self.number = number
         # The last value that is known.
         self.latest = 1.0
+        # How many more values nobody looks into: of those that are not finite, and of those that are 0.
+        self.let_pass: list[float] = [0, 0]
         # Tick, step, value and size. One list, to which a point comes whole: the program may be interrupted anywhere.
         self.points: list[tuple[int, int, float | Arriving, int]] = []
         self._settled = 0
@@ -41,6 +43,20 @@ class Numbers:
     def odd(self) -> bool:
         """Whether the last value that is known is 0, NaN or an infinity."""
         return self.latest == 0.0 or self.latest - self.latest != 0.0
+
+    def passes(self, value: float) -> bool:
+        """Whether nobody needs to look into a value that is 0 or not finite; then one fewer may pass.
+
+        >>> series = Numbers(0)
+        >>> series.let_pass[True] = 1
+        >>> series.passes(float("nan")), series.passes(0.0), series.passes(0.0)
+        (False, True, False)
+        """
+        zero = value == 0.0
+        if self.let_pass[zero] <= 0:
+            return False
+        self.let_pass[zero] -= 1
+        return True
 
     def settle(self, wait: bool = False) -> int:
         """Fills in the values that have come, all of them with ``wait``; how many, from the first on, can be taken."""

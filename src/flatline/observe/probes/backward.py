@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
 from threading import get_ident
@@ -23,6 +24,9 @@ from flatline.observe.registry import Registry
 from flatline.observe.series import Arriving, Numbers
 from flatline.observe.session import Session
 from flatline.observe.weights import Before
+
+# Of so many losses that are 0 or NaN, what follows is measured; of so many that are not finite, the origin is looked for.
+MOST_ODD = 2
 
 
 class BackwardProbe:
@@ -135,9 +139,12 @@ class BackwardProbe:
                 bad = value - value != 0.0 and self._first_bad(tick, place, loss)
                 if value == 0.0 or value != value:
                     self._odd += 1
-                    if self._odd <= 2:
+                    if self._odd <= MOST_ODD:
                         session.schedule.event(session.step // max(len(self._registry.live_optimizers.known), 1))
                         session.calm_until = 0
+                if self._odd >= MOST_ODD:
+                    # Of those that follow nothing more is asked than their value.
+                    series.let_pass = [math.inf if self._bad >= MOST_ODD else 0, math.inf]
         if not session.crowded and (session.sampled or bad or not loss.requires_grad):
             behind = graph.walk(loss.grad_fn, measure_activations=not session.checkpointing)
             if session.sampled and behind.order:
@@ -152,7 +159,7 @@ class BackwardProbe:
         if isinstance(number, float):
             return number
         series.settle()
-        if series.odd and (self._odd < 2 or (series.latest - series.latest != 0.0 and self._bad < 2)):
+        if series.odd and (self._odd < MOST_ODD or (series.latest - series.latest != 0.0 and self._bad < MOST_ODD)):
             return measure.scalar(loss)
         return number
 
@@ -206,11 +213,11 @@ class BackwardProbe:
         """Where a NaN or an infinity came from, for the first two losses that are one."""
         self._bad += 1
         session = self._session
-        if self._bad <= 2 and not session.checkpointing:
+        if self._bad <= MOST_ODD and not session.checkpointing:
             found = numerics.first_non_finite(tick, session.step, place, loss, self._registry.parameter)
             if found is not None:
                 session.emit(found)
-        return self._bad <= 2
+        return self._bad <= MOST_ODD
 
     def _hand_written(self, loss: torch.Tensor, expression: Expression, frame: Any) -> None:
         """Records a loss formula as a criterion: the prediction has a gradient, the target has none."""

@@ -51,6 +51,8 @@ FUNCTIONS = (
     "triplet_margin_with_distance_loss",
     "ctc_loss",
 )
+# So many values that are 0, and as many that are not finite, are measured as they come; after them ever fewer.
+MOST_ODD = 32
 _OPTIONS = ("ignore_index", "label_smoothing", "margin", "zero_infinity", "blank", "log_target", "beta", "delta")
 
 
@@ -81,7 +83,8 @@ class CriterionProbe:
         self.captured: Captured | None = None
         self._signatures: dict[str, inspect.Signature] = {}
         self._functions: dict[str, Callable[..., Any]] = {}
-        self._zero_calls = 0
+        # Not finite, and 0.
+        self._odd_calls = [0, 0]
         self._lines = Lines(session)
         self._taken = session.brief("criterion", self._take)
         self._call = session.guarded("criterion", self._observe)
@@ -237,12 +240,21 @@ class CriterionProbe:
         if training:
             self._registry.calls_since_backward += 1
         if odd and session.step > 12:
-            self._zero_calls += 1
-            # Ever more seldom: a loss may be 0 for a million steps.
-            odd = self._zero_calls < 32 or self._zero_calls & (self._zero_calls - 1) == 0
+            odd = not series.passes(series.latest)
+            if odd:
+                self._count(series)
         # Without gradients a loss module may be called once an epoch: its first calls are always worth a look.
         measured = odd or (session.sampled and training) or (not training and len(series.points) <= 3)
         return _Seen(tick, series, place, training, reduction, value, measured)
+
+    def _count(self, series: Numbers) -> None:
+        """Counts a measured value that is 0 or not finite. Ever fewer are measured: a loss may be 0 for a million steps."""
+        zero = series.latest == 0.0
+        self._odd_calls[zero] += 1
+        if self._odd_calls[zero] >= MOST_ODD:
+            # The next when there have been twice as many.
+            series.let_pass[zero] = self._odd_calls[zero]
+            self._odd_calls[zero] *= 2
 
     def _number(self, result: torch.Tensor, series: Numbers, training: bool) -> float | Arriving:
         """The value: where it is computed by a device, nobody waits for it but in calls that are to be measured."""
@@ -251,7 +263,7 @@ class CriterionProbe:
         number = measure.arriving(result)
         if not isinstance(number, float):
             series.settle()
-            if series.odd and self._zero_calls < 32:
+            if series.odd and self._odd_calls[series.latest == 0.0] < MOST_ODD:
                 return measure.scalar(result)
         return number
 
