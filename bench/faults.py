@@ -45,7 +45,7 @@ STUCK_SECONDS = 20.0
 
 # What stands between the program and the rest of our code, and cannot itself be guarded: a few lines each.
 KERNEL = {
-    "flatline.observe.session.Session": {"__init__", "guarded", "spared", "failed", "_count_failure", "emit", "brief"},
+    "flatline.observe.session.Session": {"__init__", "guarded", "spared", "failed", "_count_failure", "emit"},
     "flatline.observe.session._Thread": {"__init__"},
     "flatline.observe.patching.Patches": {"__init__", "__len__", "replace"},
     "flatline.observe.patching.Looked": {"__init__", "__get__"},
@@ -71,7 +71,7 @@ SILENT = {
 # the program's to call.
 MAKE_WRAPPERS = {
     "_wrapped", "_looked", "_dropping", "_compiling", "_checkpointing", "_looking_behind_wrappers", "make_init",
-    "_write", "_flush", "_call_handlers", "_counted", "clearing",
+    "_write", "_flush", "_call_handlers", "_counted", "clearing", "taker", "_counter",
 }  # fmt: skip
 
 

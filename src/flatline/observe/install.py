@@ -148,8 +148,9 @@ class Probes:
                 session.calm_until = 0
             else:
                 self._stop_sampling()
-                # A module that is being called is watched until it has come to its end.
-                session.calm_until = 0 if self._forward.watching else session.schedule.due * optimizers
+                # A module that is being called is watched until it has come to its end; a trial counts its steps.
+                watching = self._forward.watching or session.limit is not None
+                session.calm_until = 0 if watching else session.schedule.due * optimizers
 
     def _start_sampling(self) -> None:
         self._sampling = True

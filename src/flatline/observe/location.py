@@ -56,7 +56,7 @@ class Locator:
         self._emit = emit
         self._home = os.path.abspath(home) + os.sep if home else None
         # By file, not by code object: equal code at the same line of two files is equal to Python.
-        self._users: dict[str, bool] = {}
+        self.users: dict[str, bool] = {}
         self._places: dict[tuple[str, int, str], int] = {}
         self._files: set[str] = set()
 
@@ -65,9 +65,9 @@ class Locator:
         frame = start or sys._getframe(1)
         while frame is not None:
             file = frame.f_code.co_filename
-            known = self._users.get(file)
+            known = self.users.get(file)
             if known is None:
-                known = self._users[file] = self._is_users(file)
+                known = self.users[file] = self._is_users(file)
             if known:
                 return frame
             frame = frame.f_back  # type: ignore[assignment]

@@ -20,7 +20,7 @@ LARGE = 1e15
 
 # Only builds for CUDA have it. A value that is read while a graph is recorded spoils the graph.
 _capturing = getattr(torch._C, "_cuda_isCurrentStreamCapturing", None)
-_tracing, _transforming = torch._C._get_tracing_state, torch._C._functorch.peek_interpreter_stack
+tracing, transforming = torch._C._get_tracing_state, torch._C._functorch.peek_interpreter_stack
 
 
 def ordinary() -> bool:
@@ -31,8 +31,8 @@ def ordinary() -> bool:
 def eager() -> bool:
     """The same, for a caller that has asked ``torch.compiler.is_compiling()``: hooks of every step have."""
     return (
-        _tracing() is None
-        and _transforming() is None
+        tracing() is None
+        and transforming() is None
         and not (_capturing is not None and torch.cuda.is_initialized() and _capturing())  # type: ignore[no-untyped-call]
     )
 

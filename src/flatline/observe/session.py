@@ -73,7 +73,11 @@ class Session:
         self.shield: Callable[[], AbstractContextManager[Any]] = nullcontext
         self.heartbeat = unshared() if heartbeat is None else heartbeat
         # Kept: programs and their tests replace the functions of ``time``.
-        self._clock = time.perf_counter
+        self.clock = time.perf_counter
+        # Whether a hook runs, on some thread: less is read for it than for whether one runs on this thread.
+        self.within = False
+        # Probes that have failed too often.
+        self.off: set[str] = set()
         self._thread = _Thread()
         self._thread.main = threading.current_thread() is threading.main_thread()
         self._sink = sink
@@ -81,10 +85,9 @@ class Session:
         self._flushing = threading.Lock()
         self._events: list[Event] = []
         self._series: dict[tuple[str, str, int | None, str], Numbers] = {}
-        self._last_flush = self.budget.started
+        self.flush_at = self.budget.started + FIRST_FLUSH_SECONDS
         self._pause = FIRST_FLUSH_SECONDS
         self._failures: dict[str, int] = {}
-        self._off: set[str] = set()
         self._cost = self.spared("budget", self.budget.cost, None)
         self._known = self.spared("series", self._newly_known, None)
         self.budget.calibrate(self.guarded("calibration", lambda: None))
@@ -113,9 +116,9 @@ class Session:
 
         A store that is slow, or locked by another process, is waited for within the budget: then it is asked less often.
         """
-        if not self.active or not (force or self.flush_is_due()):
+        now = self.clock()
+        if not self.active or not (force or now >= self.flush_at):
             return
-        now = self._clock()
         if not self._flushing.acquire(timeout=1.0 if force else 0.0):
             # Another thread is at it.
             return
@@ -124,12 +127,9 @@ class Session:
         finally:
             self._flushing.release()
 
-    def flush_is_due(self) -> bool:
-        return self._clock() - self._last_flush >= self._pause
-
     def _flush(self, force: bool, now: float) -> None:
         self._pause = min(self._pause * 1.5, FLUSH_SECONDS)
-        self._last_flush = now
+        self.flush_at = now + self._pause
         for prepare in self.before_flush:
             prepare(force)
         # Before what is held is taken over: a fault in here is recorded at once, and loses nothing else.
@@ -149,7 +149,8 @@ class Session:
             if isinstance(error, Overdue):
                 self.heartbeat[GIVEN_UP] += 1.0
         if self.budget.share > 0:
-            self._pause = max(self._pause, (self._clock() - now) / self.budget.share)
+            self._pause = max(self._pause, (self.clock() - now) / self.budget.share)
+            self.flush_at = now + self._pause
         if self._status is not None and not force:
             self._status(self)
 
@@ -173,20 +174,20 @@ class Session:
         if isinstance(error, Overdue):
             # Not five times half a minute.
             self._failures[probe] = FAILURES_UNTIL_OFF
-            self._off.add(probe)
+            self.off.add(probe)
 
     def _count_failure(self, probe: str, error: BaseException) -> None:
         count = self._failures[probe] = self._failures.get(probe, 0) + 1
         if count == 1:
             self.emit(ProbeFailed(probe, f"{type(error).__name__}: {error}"[:500]))
         if count >= FAILURES_UNTIL_OFF:
-            self._off.add(probe)
+            self.off.add(probe)
 
     def spared(self, probe: str, function: Callable[..., R], otherwise: R) -> Callable[..., R]:
         """``function``, with ``otherwise`` where it fails: for what is too short to be timed, or gives an answer."""
 
         thread = self._thread
-        clock = self._clock
+        clock = self.clock
         heartbeat = self.heartbeat
 
         def call(*args: Any, **kwargs: Any) -> R:
@@ -212,19 +213,19 @@ class Session:
     @property
     def guards(self) -> frozenset[object]:
         """The code of what ``guarded`` and ``spared`` give: an error raised in it, not below, would reach the program."""
-        hooks = (self.guarded("none", print), self.spared("none", print, None), self.brief("none", bool))
+        hooks = (self.guarded("none", print), self.spared("none", print, None))
         return frozenset(hook.__code__ for hook in hooks)
 
     def guarded(self, probe: str, function: Callable[..., Any]) -> Callable[..., None]:
         """``function`` as a hook that cannot hurt: never nested in itself, timed, and with its faults caught."""
-        thread, off, budget = self._thread, self._off, self.budget
-        clock, processor = self._clock, time.thread_time
+        thread, off, budget = self._thread, self.off, self.budget
+        clock, processor = self.clock, time.thread_time
         heartbeat = self.heartbeat
 
         def hook(*args: Any, **kwargs: Any) -> None:
             if not self.active or thread.inside or probe in off or self.hands_off():
                 return
-            thread.inside = True
+            thread.inside = self.within = True
             sampled = self.sampled
             worked = processor() if sampled else 0.0
             began = clock()
@@ -240,7 +241,7 @@ class Session:
             finally:
                 if thread.main:
                     heartbeat[BEGAN] = 0.0
-                thread.inside = False
+                thread.inside = self.within = False
                 # No call: an error raised from here on would reach the program.
                 budget.spent += clock() - began + budget.each
                 if sampled:
@@ -248,35 +249,6 @@ class Session:
                 if self.limit is not None and self.step >= self.limit:
                     self.limit = None
                     self.leave()
-
-        return hook
-
-    def brief(self, probe: str, function: Callable[..., bool]) -> Callable[..., bool]:
-        """``function`` for the steps that are not measured, with less around it than ``guarded`` puts: most steps take it.
-
-        It says whether it did all there is to do; where it did not, or failed, the hook is called. It changes no tensor
-        and calls none of torch's functions that the program may watch.
-        """
-        thread, off, budget = self._thread, self._off, self.budget
-        clock = self._clock
-        heartbeat = self.heartbeat
-
-        def hook(*args: Any) -> bool:
-            if self.sampled or not self.active or thread.inside or off:
-                return False
-            began = clock()
-            try:
-                if thread.main:
-                    heartbeat[BEGAN] = began
-                return function(*args)
-            except (Exception, Overdue) as error:
-                heartbeat[BEGAN] = 0.0
-                self.failed(probe, error)
-                return False
-            finally:
-                if thread.main:
-                    heartbeat[BEGAN] = 0.0
-                budget.spent += clock() - began + budget.each
 
         return hook
 
@@ -288,9 +260,11 @@ class Session:
     def stop(self) -> None:
         self.flush(force=True)
         self.active = False
+        self.calm_until = 0
 
     def abandon(self) -> None:
         """Switches off without writing: for a process that was forked from the watched one."""
         self.active = False
+        self.calm_until = 0
         self.limit = None
         self._events.clear()

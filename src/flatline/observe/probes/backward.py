@@ -48,7 +48,6 @@ class BackwardProbe:
         self._session = session
         self._registry = registry
         self._criterion = criterion
-        self._taken = session.brief("backward", self._take)
         self._before = session.guarded("backward", self._observe)
         self._after = session.guarded("backward", self._finished)
         self._samples = samples
@@ -58,6 +57,7 @@ class BackwardProbe:
         self._last_step = -1
         self._odd = 0
         self._lines = Lines(session)
+        self._take = self._lines.taker("backward")
         self._structure = StructureProbe(session, registry)
         self._inner = InnerProbe(session, registry)
         self._bad = 0
@@ -72,7 +72,7 @@ class BackwardProbe:
         return self._structure.hooked
 
     def _wrapped(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        taken, before, after = self._taken, self._before, self._after
+        take, before, after = self._take, self._before, self._after
         session, began = self._session, self._began
         here = session.spared("backward", session.trains_here, None)
         look, inner, registry = self._structure.look, self._inner.look, self._registry
@@ -84,7 +84,10 @@ class BackwardProbe:
             if get_ident() != session.trainer:
                 here()
             frame = sys._getframe().f_back
-            if not taken(tensors, frame):
+            series = take("backward", "", tensors, None, frame)
+            if series is not None:
+                session.last_loss = series.latest
+            else:
                 seen: list[tuple[torch.Tensor, graph.Walk]] = []
                 before(tensors, frame, seen)
                 if seen:
@@ -105,13 +108,6 @@ class BackwardProbe:
             return result
 
         return unseen(backward, original)
-
-    def _take(self, loss: Any, frame: Any) -> bool:
-        series = self._lines.take("backward", "", loss, None, frame)
-        if series is None:
-            return False
-        self._session.last_loss = series.latest
-        return True
 
     def _observe(self, tensors: Any, frame: Any, seen: list[tuple[torch.Tensor, graph.Walk]]) -> None:
         if isinstance(tensors, (tuple, list)):

@@ -86,7 +86,7 @@ class CriterionProbe:
         # Not finite, and 0.
         self._odd_calls = [0, 0]
         self._lines = Lines(session)
-        self._taken = session.brief("criterion", self._take)
+        self._take = self._lines.taker("criterion")
         self._call = session.guarded("criterion", self._observe)
         self._refused = session.guarded("criterion", self._observe_error)
 
@@ -96,8 +96,8 @@ class CriterionProbe:
 
     def _wrapped(self, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
         depth = self._depth
-        taken, call, refused = self._taken, self._call, self._refused
-        session = self._session
+        take, call, refused = self._take, self._call, self._refused
+        session, registry = self._session, self._registry
         self._signatures[name] = inspect.signature(original)
         self._functions[name] = original
 
@@ -115,7 +115,9 @@ class CriterionProbe:
                 depth.value -= 1
             if depth.value == 0:
                 frame = sys._getframe().f_back
-                if not taken(name, args, kwargs, result, frame):
+                if args and take(name, kwargs.get("reduction", "mean"), result, args[0], frame) is not None:
+                    registry.calls_since_backward += 1
+                else:
                     call(name, args, kwargs, result, frame)
             return result
 
@@ -138,13 +140,6 @@ class CriterionProbe:
             sys._getframe().f_back,
             built=self._registry.built.get(module),
         )
-
-    def _take(self, name: str, args: Any, kwargs: Any, result: Any, frame: Any) -> bool:
-        reduction = kwargs.get("reduction", "mean")
-        if not args or self._lines.take(name, reduction, result, args[0], frame) is None:
-            return False
-        self._registry.calls_since_backward += 1
-        return True
 
     def _observe(self, name: str, args: Any, kwargs: Any, result: Any, frame: Any) -> None:
         # Keras tries its loss on tensors without storage, to learn their shapes.

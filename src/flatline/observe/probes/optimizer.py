@@ -64,8 +64,7 @@ class OptimizerProbe:
         session.before_flush.append(session.spared("optimizer", self._counts, None))
 
     def install(self, patches: Patches) -> None:
-        session, pre, post = self._session, self.before, self.after
-        calm = session.brief("optimizer", self._calm_step)
+        session, pre = self._session, self.before
 
         # Always there: torch goes through its hooks without a lock, and another thread may be at it.
         def before(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
@@ -73,11 +72,7 @@ class OptimizerProbe:
             if session.sampled:
                 pre(optimizer)
 
-        def after(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
-            if not calm(optimizer):
-                post(optimizer)
-
-        self._handles = [register_optimizer_step_pre_hook(before), register_optimizer_step_post_hook(after)]
+        self._handles = [register_optimizer_step_pre_hook(before), register_optimizer_step_post_hook(self._counter())]
         created = self._created
 
         def make(original: Callable[..., None]) -> Callable[..., None]:
@@ -90,6 +85,39 @@ class OptimizerProbe:
         patches.replace(torch.optim.Optimizer, "__init__", make)
 
         patches.replace(torch.optim.Optimizer, "zero_grad", self.clearing)
+
+    def _counter(self) -> Callable[[torch.optim.Optimizer, Any, Any], None]:
+        """A hook that counts a step after which nothing begins or ends, and at which no rate has changed; others it passes on.
+
+        Most are such: like ``Lines.taker`` it is one function, asks no more than it must, and waits for nothing.
+        """
+        session, post, known = self._session, self.after, self._steps.known
+        off, budget, clock = session.off, session.budget, session.clock
+
+        def after(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+            if session.step + 1 < session.calm_until and not (session.sampled or session.within or off):
+                began = clock()
+                try:
+                    found = known.get(id(optimizer))
+                    if began < session.flush_at and found is not None and found[0]() is optimizer:
+                        steps = found[1]
+                        groups = optimizer.param_groups
+                        if len(groups) == len(steps.settings):
+                            for group, (rate, name, momentum) in zip(groups, steps.settings):
+                                if group.get("lr") is not rate or group.get(name) is not momentum:
+                                    break
+                            else:
+                                steps.taken += 1
+                                steps.cleared = False
+                                session.step += 1
+                                return
+                except Exception as error:
+                    session.failed("optimizer", error)
+                finally:
+                    budget.spent += clock() - began + budget.each
+            post(optimizer)
+
+        return after
 
     def clearing(self, original: Callable[..., None]) -> Callable[..., None]:
         """``zero_grad`` of an optimizer, counted. Nothing of this can fail, so nothing stands around it: each step pays it."""
@@ -169,26 +197,6 @@ class OptimizerProbe:
             steps.rates = ([float(rate) for rate in rates], momenta)
             session = self._session
             session.emit(LearningRate(session.now(), session.step, steps.number, steps.rates[0], momenta))
-
-    def _calm_step(self, optimizer: Any) -> bool:
-        """Counts a step after which nothing begins or ends, and at which no rate has changed. Most are such."""
-        session = self._session
-        steps = self._steps.get(optimizer)
-        if (
-            steps is None
-            or session.step + 1 >= session.calm_until
-            or session.limit is not None
-            or session.flush_is_due()
-            or len(steps.settings) != len(optimizer.param_groups)
-        ):
-            return False
-        for group, (rate, name, momentum) in zip(optimizer.param_groups, steps.settings, strict=True):
-            if group.get("lr") is not rate or group.get(name) is not momentum:
-                return False
-        steps.taken += 1
-        steps.cleared = False
-        session.step += 1
-        return True
 
     def observe_after(self, optimizer: Any) -> None:
         session = self._session
