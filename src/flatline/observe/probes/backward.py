@@ -83,7 +83,7 @@ class BackwardProbe:
                 return original(tensors, *args, **kwargs)
             if get_ident() != session.trainer:
                 here()
-            frame = sys._getframe().f_back
+            frame = sys._getframe(1)
             series = take("backward", "", tensors, None, frame)
             if series is not None:
                 session.last_loss = series.latest

@@ -114,7 +114,7 @@ class CriterionProbe:
             finally:
                 depth.value -= 1
             if depth.value == 0:
-                frame = sys._getframe().f_back
+                frame = sys._getframe(1)
                 if args and take(name, kwargs.get("reduction", "mean"), result, args[0], frame) is not None:
                     registry.calls_since_backward += 1
                 else:
