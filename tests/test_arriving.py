@@ -109,7 +109,7 @@ def a_slow_device(monkeypatch: pytest.MonkeyPatch) -> list[Late]:
         """Of a loss on a device, the short way takes none."""
 
     monkeypatch.setattr(measure, "arriving", arriving)
-    monkeypatch.setattr(lines.Lines, "take", leave)
+    monkeypatch.setattr(lines.Lines, "taker", lambda *_given: leave)
     return sent
 
 
