@@ -86,7 +86,8 @@ class Lines:
                 value = float(_item(loss))
                 series = found[1]
                 if value == 0.0 or value - value != 0.0:
-                    # A loss that has come to 0, or NaN, mostly stays there for the rest of a run.
+                    # A loss that has come to 0, or NaN, mostly stays there for the rest of a run. As ``Numbers.passes``, which
+                    # is not called: what runs here without a heartbeat calls nothing of ours.
                     left = series.let_pass
                     if left[value == 0.0] <= 0:
                         return None
