@@ -1,12 +1,13 @@
 """What watching costs: the same training, plain and with each tool in turn; the median of paired ratios.
 
-    python bench/overhead.py [--pairs N] [--seconds S] [--models NAME,…] [--tools NAME,…] [--write FILE]
+    python bench/overhead.py [--pairs N] [--seconds S] [--models NAME,…] [--tools NAME,…] [--device cuda] [--write FILE]
 
 A round is one plain run and one run with each tool, each in a process of its own: the same steps from the same seed. They
 take turns of a quarter of a second, one at a time, in an order that turns by one each time: a machine that other work makes
 slower for a while is slower for all of them. A ratio is a tool's time over the plain time of its round. A run has as many
 steps as take ``--seconds`` plainly; a table of runs a tenth as long is made too, in which the first steps weigh more than
-in any real run.
+in any real run. With ``--device cuda`` the models are a GPT of 124M parameters and ResNet-50, and each turn, not each step,
+waits for the device.
 """
 
 from __future__ import annotations
@@ -21,15 +22,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from torch import nn
 
+from overhead_models import LARGE, MODELS, Make, Task
 from overhead_peers import APART, TOOLS, Flatline, Tool, missing
 from page import put
 
@@ -41,59 +41,9 @@ TURN = 0.25  # seconds
 MEMORY = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=17179869184"
 
 
-class Task(NamedTuple):
-    model: nn.Module
-    x: torch.Tensor
-    y: torch.Tensor
-
-
-def mlp() -> Task:
-    """A 3-layer MLP, 64-256-256-10, batch 64, Adam."""
-    model = nn.Sequential(nn.Linear(64, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 10))
-    return Task(model, torch.randn(64, 64), torch.randint(0, 10, (64,)))
-
-
-def small_mlp() -> Task:
-    """The same on batches of 16: most of a step is then the time of Python and of torch's own calls."""
-    task = mlp()
-    return Task(task.model, task.x[:16], task.y[:16])
-
-
-def cnn() -> Task:
-    """A CNN on 3x32x32 images, three convolutions, batch 32, Adam."""
-    model = nn.Sequential(
-        nn.Conv2d(3, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Conv2d(64, 64, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(64 * 64, 10),
-    )  # fmt: skip
-    return Task(model, torch.randn(32, 3, 32, 32), torch.randint(0, 10, (32,)))
-
-
-class _Transformer(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.embed = nn.Embedding(256, 128)
-        layer = nn.TransformerEncoderLayer(128, 4, 512, batch_first=True)
-        self.blocks = nn.TransformerEncoder(layer, 4)
-        self.head = nn.Linear(128, 256)
-
-    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.head(self.blocks(self.embed(tokens)))
-        return logits.transpose(1, 2)  # [batch, time, vocabulary] -> [batch, vocabulary, time]
-
-
-def transformer() -> Task:
-    """A 4-layer transformer, width 128, 64 tokens, batch 16, Adam."""
-    tokens = torch.randint(0, 256, (16, 64))
-    return Task(_Transformer(), tokens, tokens.roll(-1, 1))
-
-
-MODELS: tuple[Callable[[], Task], ...] = (small_mlp, mlp, cnn, transformer)
-
-
-def steps_of(make: Callable[[], Task], seconds: float) -> tuple[int, int]:
+def steps_of(make: Make, seconds: float, device: str) -> tuple[int, int]:
     """How many steps take that long plainly, by the fastest of three short runs; and how many make one turn."""
-    with Run(make, Tool) as run:
+    with Run(make, Tool, device) as run:
         each = min(run.turn(10)[0] for _ in range(3)) / 10
     return max(20, round(seconds / each)), max(1, round(TURN / each))
 
@@ -101,15 +51,13 @@ def steps_of(make: Callable[[], Task], seconds: float) -> tuple[int, int]:
 class Run:
     """A training in a process of its own, which makes steps when it is told to and stands still otherwise."""
 
-    def __init__(self, make: Callable[[], Task], kind: type[Tool]) -> None:
-        self._make, self._kind = make, kind
+    def __init__(self, make: Make, kind: type[Tool], device: str = "cpu") -> None:
+        self._given = (make, kind, device)
 
     def __enter__(self) -> Run:
         here, there = multiprocessing.Pipe()
         self._turns = here
-        self._process = multiprocessing.get_context("spawn").Process(
-            target=trainee, args=(there, self._make, self._kind)
-        )
+        self._process = multiprocessing.get_context("spawn").Process(target=trainee, args=(there, *self._given))
         self._process.start()
         here.recv()
         return self
@@ -125,7 +73,7 @@ class Run:
         self._process.join()
 
 
-def trainee(turns: Connection, make: Callable[[], Task], kind: type[Tool]) -> None:
+def trainee(turns: Connection, make: Make, kind: type[Tool], device: str) -> None:
     """The other end of ``Run``."""
     real, still = time.perf_counter, 0.0
     # Before flatline is imported. Its budget is a share of the time that the run has had, to which the turns of others
@@ -135,7 +83,7 @@ def trainee(turns: Connection, make: Callable[[], Task], kind: type[Tool]) -> No
     torch.manual_seed(0)
     watch = kind()
     with watch:
-        task = make()
+        task = make().to(device)
         optimizer = torch.optim.Adam(task.model.parameters(), lr=1e-3)
         watch.attach(task.model, optimizer)
         turns.send(None)
@@ -144,6 +92,8 @@ def trainee(turns: Connection, make: Callable[[], Task], kind: type[Tool]) -> No
             began = real()
             still += began - waiting
             train(task, optimizer, steps, watch)
+            if device != "cpu":
+                torch.accelerator.synchronize()
             waiting = real()
             turns.send((waiting - began, None))
     turns.send((0.0, watch.own if isinstance(watch, Flatline) else None))
@@ -169,15 +119,15 @@ class Row(NamedTuple):
     own: float | None
 
 
-def compare(make: Callable[[], Task], seconds: float, pairs: int, tools: list[type[Tool]]) -> list[Row]:
+def compare(make: Make, seconds: float, pairs: int, tools: list[type[Tool]], device: str = "cpu") -> list[Row]:
     """One row a tool: its ratios to the plain run of the same round."""
-    steps, turn = steps_of(make, seconds)
+    steps, turn = steps_of(make, seconds, device)
     kinds = [Tool, *tools]
     taken: dict[type[Tool], list[list[float]]] = {kind: [] for kind in kinds}
     own: list[float] = []
     for _ in range(pairs):
         with contextlib.ExitStack() as stack:
-            runs = {kind: stack.enter_context(Run(make, kind)) for kind in kinds}
+            runs = {kind: stack.enter_context(Run(make, kind, device)) for kind in kinds}
             turns: dict[type[Tool], list[float]] = {kind: [] for kind in kinds}
             for number, done in enumerate(range(0, steps, turn)):
                 first = number % len(kinds)
@@ -234,10 +184,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=20.0)
-    parser.add_argument("--models", default=",".join(make.__name__ for make in MODELS))
+    parser.add_argument("--models", help="of " + ", ".join(make.__name__ for make in (*MODELS, *LARGE)))
+    parser.add_argument("--device", default="cpu", help="as torch names it: cpu, cuda")
     parser.add_argument("--tools", default=",".join(tool.name for tool in TOOLS))
     parser.add_argument("--write", type=Path, help="put the tables into this file, in the place of the last ones")
     options = parser.parse_args()
+    if options.models:
+        models = [make for make in (*MODELS, *LARGE) if make.__name__ in options.models.split(",")]
+    else:
+        models = list(MODELS if options.device == "cpu" else LARGE)
     os.environ["GLIBC_TUNABLES"] = MEMORY
     absent = dict(APART)
     tools: list[type[Tool]] = []
@@ -248,12 +203,12 @@ def main() -> None:
                 tools.append(tool)
             else:
                 absent[tool.name] = f"not installed here ({reason})"
-    lines = [f"torch {torch.__version__}, {platform.machine()}, 1 thread, {options.pairs} pairs, median (min to max)"]
+    hardware = platform.machine() if options.device == "cpu" else torch.cuda.get_device_name()
+    lines = [f"torch {torch.__version__}, {hardware}, 1 thread, {options.pairs} pairs, median (min to max)"]
     for name, seconds in (("long", options.seconds), ("short", options.seconds / 10)):
         rows: list[Row] = []
-        for make in MODELS:
-            if make.__name__ in options.models.split(","):
-                rows += compare(make, seconds, options.pairs, tools)
+        for make in models:
+            rows += compare(make, seconds, options.pairs, tools, options.device)
         lines += ["", f"{name} runs, {seconds:g} s of plain training", *table(rows)]
     alone, added = start_up()
     lines += ["", f"start to end of a program that imports torch: {alone:.2f} s; flatline run adds {added:.2f} s"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType, SimpleNamespace
@@ -37,11 +38,11 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, float]]:
     def counting(self: Lines, probe: str) -> Take:
         take = taker(self, probe)
 
-        def counted(name: str, reduction: str, loss: Any, first: Any, frame: FrameType | None) -> Numbers | None:
-            series = take(name, reduction, loss, first, frame)
-            if series is not None:
-                found.append((name, series.latest))
-            return series
+        def counted(reduction: str, loss: Any, first: Any, frame: FrameType) -> float | None:
+            value = take(reduction, loss, first, frame)
+            if value is not None:
+                found.append((probe, value))
+            return value
 
         return counted
 
@@ -95,7 +96,7 @@ def test_most_steps_take_it_and_each_loss_is_on_record(watched: Watched, taken: 
     (criterion,) = recording.criteria
     assert list(criterion.values) == training.losses
     assert list(criterion.steps) == list(range(STEPS)) and set(criterion.sizes) == {16}
-    assert {name for name, _ in taken} == {"mse_loss", "backward"}
+    assert {name for name, _ in taken} == {"criterion", "backward"}
     assert len(taken) > STEPS
 
 
@@ -118,6 +119,32 @@ def test_each_line_and_each_reduction_has_a_series_of_its_own(watched: Watched, 
     assert sum(map(len, lines.values())) == STEPS and len(taken) > STEPS
 
 
+def test_a_criterion_within_a_criterion_is_a_part_of_it_and_one_on_another_thread_is_not(watched: Watched) -> None:
+    training = Training()
+    other: list[float] = []
+
+    def distance(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        def elsewhere() -> None:
+            # While the outer criterion of this thread is running.
+            other.append(float(F.l1_loss(training.model(training.x), training.x[:, :1] + 1).detach()))
+
+        thread = threading.Thread(target=elsewhere)
+        thread.start()
+        thread.join()
+        return F.mse_loss(a, b)
+
+    def criterion(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        # Positive and negative are one: what is left is the margin, and the norm of the output.
+        triplet = F.triplet_margin_with_distance_loss(output, target, target, distance_function=distance)
+        return triplet + output.square().mean()
+
+    recording = watched(lambda: [training.step(criterion) for _ in range(STEPS)])
+    values = {c.name: list(c.values) for c in recording.criteria}
+    assert set(values) == {"triplet_margin_with_distance_loss", "l1_loss"}
+    assert values["triplet_margin_with_distance_loss"] == [1.0] * STEPS
+    assert values["l1_loss"] == other and len(other) == 2 * STEPS
+
+
 def test_code_that_is_made_anew_keeps_its_lines_apart(watched: Watched, tmp_path: Path) -> None:
     """Equal code in two files is equal to Python; and of functions that come and go, not all are kept in mind."""
     training = Training()
@@ -137,8 +164,8 @@ def test_code_that_is_made_anew_keeps_its_lines_apart(watched: Watched, tmp_path
 
     for number in range(3 * MOST_LINES):
         frame = SimpleNamespace(f_code=compile("1", "x", "eval"), f_lasti=number)
-        kept.learn("loss", "", frame, Numbers(0))  # type: ignore[arg-type]
-    assert len(kept._known) <= MOST_LINES
+        kept.learn("", frame, Numbers(0))  # type: ignore[arg-type]
+    assert len(kept._known[""]) <= MOST_LINES
 
 
 def test_a_line_that_is_met_late_is_not_taken_for_the_one_that_called_it(watched: Watched, tmp_path: Path) -> None:

@@ -15,43 +15,45 @@ from flatline.observe.session import Session
 # A program that makes its functions anew at every step would fill any memory.
 MOST_LINES = 1_000
 _watched, _modes = torch._C._len_torch_dispatch_stack, torch._C._len_torch_function_stack
-_Tensor, _item = torch.Tensor, torch._C.TensorBase.item
-# Of a loss: the name, the reduction, the value, the first of what it was computed from, the frame that asked for it.
-Take = Callable[[str, str, Any, Any, FrameType | None], Numbers | None]
+_Tensor, _item, _size = torch.Tensor, torch._C.TensorBase.item, torch._C.TensorBase.size
+# Of a loss: the reduction, the value, the first of what it was computed from, the frame that asked for it.
+Take = Callable[[str, Any, Any, FrameType], float | None]
 
 
 class Lines:
-    """The series of each line of the user's, by the instruction that is being executed: its number is not asked for."""
+    """The series of each line of the user's that calls one function, by the instruction that is being executed there."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        # Each holds its code, so that no other can come to have the same address.
-        self._known: dict[tuple[str, str, int, int], tuple[CodeType, Numbers]] = {}
+        # By reduction, then by the instruction's address: within the code object, which lies there as long as it is held,
+        # so that no other has the same.
+        self._known: dict[str, dict[int, tuple[Numbers, CodeType]]] = {}
 
-    def learn(self, name: str, reduction: str, frame: FrameType | None, series: Numbers) -> None:
-        """From now on, a loss of that name that the line which ``frame`` is at computes belongs to ``series``."""
+    def learn(self, reduction: str, frame: FrameType | None, series: Numbers) -> None:
+        """From now on, a loss of that reduction that the line which ``frame`` is at computes belongs to ``series``."""
         found = self._session.locator.frame(frame)
         if found is not None:
-            if len(self._known) >= MOST_LINES:
+            if sum(map(len, self._known.values())) >= MOST_LINES:
                 self._known.clear()
-            self._known[name, reduction, id(found.f_code), found.f_lasti] = (found.f_code, series)
+            self._known.setdefault(reduction, {})[id(found.f_code) + found.f_lasti] = (series, found.f_code)
 
     def taker(self, probe: str) -> Take:
         """A function that adds the value of a loss on a step that is not measured, and the rows of ``first``, to the series
-        of its line, which it returns.
+        of its line, and returns it.
 
         It returns None, and adds nothing, where there is more to it: a step that is measured, a line that is new, a value
         that is 0 or not finite and that the long way has not let pass, a value on another device, anything but plain
         tensors, operations that the program watches, a function that is being traced or transformed.
 
-        Each step of a run pays for it, and finds little of it in the processor's caches: so it is one function, with its
-        guard and its clock, and asks no more than it must. It waits for nothing that could hang.
+        Each step of a run pays for it, and finds little of it in the processor's caches, where each thing that is done
+        here takes ten times as long as a loop over it would tell: so it is one function, with its guard and its clock,
+        and asks no more than it must. It waits for nothing that could hang.
         """
         session, known, users = self._session, self._known, self._session.locator.users
-        off, budget, clock = session.off, session.budget, session.clock
+        budget, clock = session.budget, session.clock
 
-        def take(name: str, reduction: str, loss: Any, first: Any, frame: FrameType | None) -> Numbers | None:
-            if session.sampled or session.within or off:
+        def take(reduction: str, loss: Any, first: Any, frame: FrameType) -> float | None:
+            if not session.calm:
                 return None
             began = clock()
             try:
@@ -73,18 +75,19 @@ class Lines:
                 if first is not None:
                     if type(first) is not _Tensor:
                         return None
-                    rows = first.shape[0] if first.dim() else 1
+                    # Not its shape: that makes an object.
+                    if first.dim():
+                        rows = _size(first, 0)
                 # The nearest of the user's; a file that is new is left to the long way.
-                while frame is not None and not users.get(frame.f_code.co_filename, True):
-                    frame = frame.f_back
-                if frame is None:
-                    return None
-                found = known.get((name, reduction, id(frame.f_code), frame.f_lasti))
-                if found is None:
-                    return None
+                code = frame.f_code
+                while not users.get(code.co_filename, True):
+                    frame = frame.f_back  # type: ignore[assignment]
+                    if frame is None:
+                        return None
+                    code = frame.f_code
+                series, _ = known[reduction][id(code) + frame.f_lasti]
                 # Not loss.item(): the program may have replaced that method by one that counts its calls.
                 value = float(_item(loss))
-                series = found[1]
                 if value == 0.0 or value - value != 0.0:
                     # A loss that has come to 0, or NaN, mostly stays there for the rest of a run. As ``Numbers.passes``, which
                     # is not called: what runs here without a heartbeat calls nothing of ours.
@@ -92,10 +95,12 @@ class Lines:
                     if left[value == 0.0] <= 0:
                         return None
                     left[value == 0.0] -= 1
-                session.tick += 1
-                series.points.append((session.tick, session.step, value, rows))
-                series.latest = value
-                return series
+                session.tick = tick = session.tick + 1
+                series.points.append((tick, session.step, value, rows))
+                return value
+            except KeyError:
+                # A line that is new.
+                return None
             except Exception as error:
                 session.failed(probe, error)
                 return None

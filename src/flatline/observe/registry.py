@@ -87,7 +87,8 @@ class Registry:
         # held here holds its graph: a program may go through its data without ever calling backward.
         self.inputs: deque[torch.Tensor] = deque(maxlen=MOST_HELD)
         self.outputs: deque[torch.Tensor] = deque(maxlen=MOST_HELD)
-        self.calls_since_backward = 0
+        # Whether a criterion was called since the last backward.
+        self.criterion_called = False
         # Whether the last backward was counted as a step, since no optimizer was known.
         self.counted_by_hand = False
         # The output that was summarised last, and the count of changes made to it until then.
@@ -98,7 +99,7 @@ class Registry:
     def clear_step(self) -> None:
         self.inputs.clear()
         self.outputs.clear()
-        self.calls_since_backward = 0
+        self.criterion_called = False
 
     def parameter(
         self, parameter: torch.Tensor, name: str = "", owner: object | None = None, registered: bool = True

@@ -73,6 +73,8 @@ class Numbers:
                     del points[self._settled :]
                     break
                 points[self._settled] = (tick, step, known, size)
+            else:
+                self.latest = value
             self._settled += 1
         return self._settled
 

@@ -74,8 +74,9 @@ class Session:
         self.heartbeat = unshared() if heartbeat is None else heartbeat
         # Kept: programs and their tests replace the functions of ``time``.
         self.clock = time.perf_counter
-        # Whether a hook runs, on some thread: less is read for it than for whether one runs on this thread.
-        self.within = False
+        # Whether a loss has only to be noted: no step is being measured, no hook runs (on any thread), no probe has failed too
+        # often. One thing to be read, where each step of a run reads it.
+        self.calm = False
         # Probes that have failed too often.
         self.off: set[str] = set()
         self._thread = _Thread()
@@ -174,14 +175,18 @@ class Session:
         if isinstance(error, Overdue):
             # Not five times half a minute.
             self._failures[probe] = FAILURES_UNTIL_OFF
-            self.off.add(probe)
+            self._switch_off(probe)
 
     def _count_failure(self, probe: str, error: BaseException) -> None:
         count = self._failures[probe] = self._failures.get(probe, 0) + 1
         if count == 1:
             self.emit(ProbeFailed(probe, f"{type(error).__name__}: {error}"[:500]))
         if count >= FAILURES_UNTIL_OFF:
-            self.off.add(probe)
+            self._switch_off(probe)
+
+    def _switch_off(self, probe: str) -> None:
+        self.off.add(probe)
+        self.calm = False
 
     def spared(self, probe: str, function: Callable[..., R], otherwise: R) -> Callable[..., R]:
         """``function``, with ``otherwise`` where it fails: for what is too short to be timed, or gives an answer."""
@@ -225,7 +230,8 @@ class Session:
         def hook(*args: Any, **kwargs: Any) -> None:
             if not self.active or thread.inside or probe in off or self.hands_off():
                 return
-            thread.inside = self.within = True
+            thread.inside = True
+            self.calm = False
             sampled = self.sampled
             worked = processor() if sampled else 0.0
             began = clock()
@@ -241,7 +247,8 @@ class Session:
             finally:
                 if thread.main:
                     heartbeat[BEGAN] = 0.0
-                thread.inside = self.within = False
+                thread.inside = False
+                self.calm = self.active and not (self.sampled or off)
                 # No call: an error raised from here on would reach the program.
                 budget.spent += clock() - began + budget.each
                 if sampled:
@@ -259,12 +266,12 @@ class Session:
 
     def stop(self) -> None:
         self.flush(force=True)
-        self.active = False
+        self.active = self.calm = False
         self.calm_until = 0
 
     def abandon(self) -> None:
         """Switches off without writing: for a process that was forked from the watched one."""
-        self.active = False
+        self.active = self.calm = False
         self.calm_until = 0
         self.limit = None
         self._events.clear()

@@ -77,16 +77,17 @@ class BackwardProbe:
         here = session.spared("backward", session.trains_here, None)
         look, inner, registry = self._structure.look, self._inner.look, self._registry
         optimizers = registry.live_optimizers.known
+        is_compiling, caller = torch.compiler.is_compiling, sys._getframe
 
         def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
-            if torch.compiler.is_compiling() or not session.active:
+            if is_compiling() or not session.active:
                 return original(tensors, *args, **kwargs)
             if get_ident() != session.trainer:
                 here()
-            frame = sys._getframe(1)
-            series = take("backward", "", tensors, None, frame)
-            if series is not None:
-                session.last_loss = series.latest
+            frame = caller(1)
+            value = take("", tensors, None, frame)
+            if value is not None:
+                session.last_loss = value
             else:
                 seen: list[tuple[torch.Tensor, graph.Walk]] = []
                 before(tensors, frame, seen)
@@ -96,15 +97,14 @@ class BackwardProbe:
                     inner(loss, behind)
                     # Nothing of ours holds the graph while the program frees it.
                     del loss, behind
+                if session.backwards == 0:
+                    began()
             del frame
-            if session.backwards == 0:
-                began()
             result = original(tensors, *args, **kwargs)
             session.backwards += 1
-            self._last_step = session.step
             if session.sampled or registry.inputs or registry.outputs or not optimizers:
                 after()
-            registry.calls_since_backward = 0
+            registry.criterion_called = False
             return result
 
         return unseen(backward, original)
@@ -126,7 +126,7 @@ class BackwardProbe:
         if loss.numel() == 1 and measure.readable(loss):
             series = session.numbers("optimised", "loss", place)
             number = self._number(loss, series)
-            self._lines.learn("backward", "", frame, series)
+            self._lines.learn("", frame, series)
             inputs = self._registry.inputs
             series.add(tick, session.step, number, inputs[0].shape[0] if inputs and inputs[0].dim() else 1)
             session.last_loss = series.latest
@@ -165,7 +165,7 @@ class BackwardProbe:
         """What stands between the scalar and the parameters."""
         session = self._session
         expression = loss_expression(frame) if frame is not None else None
-        if expression is not None and self._registry.calls_since_backward == 0 and loss.numel() == 1:
+        if expression is not None and not self._registry.criterion_called and loss.numel() == 1:
             self._hand_written(loss, expression, frame)
         self._by_hand(found.leaves)
         if self.captured is not None:
@@ -175,7 +175,7 @@ class BackwardProbe:
         self._backward_begins()
         # Weights moved by hand have no optimizer that could be asked.
         stale = (
-            not owned
+            not self._registry.live_optimizers.known
             and session.step > 0
             and self._last_step != session.step
             and any(p.grad is not None and measure.readable(p.grad) and bool(p.grad.any()) for p in found.leaves[:8])
@@ -277,6 +277,7 @@ class BackwardProbe:
         session = self._session
         self._inner.finish()
         self._registry.clear_step()
+        self._last_step = session.step
         if not self._registry.live_optimizers.known:
             # Weights are moved by hand: a step of training is then a backward.
             session.step += 1

@@ -9,8 +9,8 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-import threading
 from collections.abc import Callable
+from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
 import torch
@@ -56,10 +56,6 @@ MOST_ODD = 32
 _OPTIONS = ("ignore_index", "label_smoothing", "margin", "zero_infinity", "blank", "log_target", "beta", "delta")
 
 
-class _Depth(threading.local):
-    value = 0
-
-
 class _Seen(NamedTuple):
     """One evaluation whose value was recorded."""
 
@@ -79,15 +75,17 @@ class CriterionProbe:
         self._session = session
         self._registry = registry
         self._samples = samples
-        self._depth = _Depth()
+        # How many calls are running, on all threads together.
+        self._running = [0]
+        self._codes: set[CodeType] = set()
         self.captured: Captured | None = None
         self._signatures: dict[str, inspect.Signature] = {}
         self._functions: dict[str, Callable[..., Any]] = {}
         # Not finite, and 0.
         self._odd_calls = [0, 0]
-        self._lines = Lines(session)
-        self._take = self._lines.taker("criterion")
+        self._lines = {name: Lines(session) for name in FUNCTIONS}
         self._call = session.guarded("criterion", self._observe)
+        self._nested = session.spared("criterion", _within, True)
         self._refused = session.guarded("criterion", self._observe_error)
 
     def install(self, patches: Patches) -> None:
@@ -95,16 +93,17 @@ class CriterionProbe:
             patches.replace(F, name, functools.partial(self._wrapped, name))
 
     def _wrapped(self, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
-        depth = self._depth
-        take, call, refused = self._take, self._call, self._refused
-        session, registry = self._session, self._registry
+        take, call, refused = self._lines[name].taker("criterion"), self._call, self._refused
+        nested = self._nested
+        session, registry, running = self._session, self._registry, self._running
+        is_compiling, caller, codes = torch.compiler.is_compiling, sys._getframe, self._codes
         self._signatures[name] = inspect.signature(original)
         self._functions[name] = original
 
         def wrapper(*args: Any, **kwargs: Any) -> Any:
-            if torch.compiler.is_compiling() or not session.active:
+            if is_compiling() or not session.active:
                 return original(*args, **kwargs)
-            depth.value += 1
+            running[0] += 1
             try:
                 result = original(*args, **kwargs)
             except Exception as error:
@@ -112,16 +111,19 @@ class CriterionProbe:
                 refused(name, args, kwargs, error, sys._getframe().f_back)
                 raise
             finally:
-                depth.value -= 1
-            if depth.value == 0:
-                frame = sys._getframe(1)
-                if args and take(name, kwargs.get("reduction", "mean"), result, args[0], frame) is not None:
-                    registry.calls_since_backward += 1
-                else:
-                    call(name, args, kwargs, result, frame)
+                running[0] -= 1
+            frame = caller(1)
+            if running[0] and nested(frame, codes):
+                return result
+            if args and take(kwargs.get("reduction", "mean"), result, args[0], frame) is not None:
+                registry.criterion_called = True
+            else:
+                call(name, args, kwargs, result, frame)
             return result
 
-        return unseen(wrapper, original)
+        wrapped = unseen(wrapper, original)
+        codes.add(wrapper.__code__)
+        return wrapped
 
     def module_called(self, module: torch.nn.Module, args: Any, result: Any) -> None:
         """A top-level module without parameters was called: a criterion when it gives a scalar with a gradient."""
@@ -149,7 +151,7 @@ class CriterionProbe:
         reduction = str(kwargs.get("reduction", "mean"))
         seen = self._value(name, first if isinstance(first, torch.Tensor) else None, result, reduction, frame)
         if seen.training:
-            self._lines.learn(name, reduction, frame, seen.series)
+            self._lines[name].learn(reduction, frame, seen.series)
         if not seen.measured:
             # What is below costs as much as a small model's step.
             return
@@ -233,7 +235,7 @@ class CriterionProbe:
                 value = number
                 odd = series.odd
         if training:
-            self._registry.calls_since_backward += 1
+            self._registry.criterion_called = True
         if odd and session.step > 12:
             odd = not series.passes(series.latest)
             if odd:
@@ -295,6 +297,15 @@ class CriterionProbe:
             call.result = measure.facts(result, with_counts=False)
         self._session.emit(call)
         self._samples.targets(seen.tick, input, target, seen.training)
+
+
+def _within(frame: FrameType | None, codes: set[CodeType]) -> bool:
+    """Whether one of these functions is being executed where that frame stands, or further out."""
+    while frame is not None:
+        if frame.f_code in codes:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _small_list(value: Any) -> list[int]:

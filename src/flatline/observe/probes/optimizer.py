@@ -92,10 +92,10 @@ class OptimizerProbe:
         Most are such: like ``Lines.taker`` it is one function, asks no more than it must, and waits for nothing.
         """
         session, post, known = self._session, self.after, self._steps.known
-        off, budget, clock = session.off, session.budget, session.clock
+        budget, clock = session.budget, session.clock
 
         def after(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
-            if session.step + 1 < session.calm_until and not (session.sampled or session.within or off):
+            if session.calm and session.step + 1 < session.calm_until:
                 began = clock()
                 try:
                     found = known.get(id(optimizer))
