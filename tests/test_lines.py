@@ -3,9 +3,13 @@ touched."""
 
 from __future__ import annotations
 
+import _thread
 import contextlib
+import functools
 import math
+import sys
 import threading
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType, SimpleNamespace
@@ -38,7 +42,7 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, float]]:
     def counting(self: Lines, probe: str) -> Take:
         take = taker(self, probe)
 
-        def counted(reduction: str, loss: Any, first: Any, frame: FrameType) -> float | None:
+        def counted(reduction: str, loss: Any, first: Any, frame: FrameType | None) -> float | None:
             value = take(reduction, loss, first, frame)
             if value is not None:
                 found.append((probe, value))
@@ -143,6 +147,35 @@ def test_a_criterion_within_a_criterion_is_a_part_of_it_and_one_on_another_threa
     assert set(values) == {"triplet_margin_with_distance_loss", "l1_loss"}
     assert values["triplet_margin_with_distance_loss"] == [1.0] * STEPS
     assert values["l1_loss"] == other and len(other) == 2 * STEPS
+
+
+def test_a_thread_may_begin_with_a_loss_or_its_backward(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody's line called it then, and there is no frame that could be asked for."""
+    training = Training()
+    errors: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", errors.append)
+
+    def bare(function: Callable[..., object], *given: torch.Tensor) -> None:
+        # In C, so that it has no frame; it is gone when the thread is done.
+        job = functools.partial(function, *given)
+        done = threading.Event()
+        weakref.finalize(job, done.set)
+        _thread.start_new_thread(job, ())
+        del job
+        assert done.wait(30)
+
+    def train() -> None:
+        for _ in range(STEPS):
+            training.step()
+            before = training.model.weight.grad.clone()  # type: ignore[union-attr]
+            output = training.model(training.x)
+            bare(F.mse_loss, output, training.x[:, :1])
+            bare(torch.autograd.backward, output.square().mean() + 1)
+            assert not torch.equal(before, training.model.weight.grad)  # type: ignore[arg-type]
+
+    recording = watched(train)
+    assert errors == [] and not recording.all(ProbeFailed)
+    assert len(recording.optimised) == 2
 
 
 def test_code_that_is_made_anew_keeps_its_lines_apart(watched: Watched, tmp_path: Path) -> None:

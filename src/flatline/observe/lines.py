@@ -17,7 +17,7 @@ MOST_LINES = 1_000
 _watched, _modes = torch._C._len_torch_dispatch_stack, torch._C._len_torch_function_stack
 _Tensor, _item, _size = torch.Tensor, torch._C.TensorBase.item, torch._C.TensorBase.size
 # Of a loss: the reduction, the value, the first of what it was computed from, the frame that asked for it.
-Take = Callable[[str, Any, Any, FrameType], float | None]
+Take = Callable[[str, Any, Any, FrameType | None], float | None]
 
 
 class Lines:
@@ -52,7 +52,7 @@ class Lines:
         session, known, users = self._session, self._known, self._session.locator.users
         budget, clock = session.budget, session.clock
 
-        def take(reduction: str, loss: Any, first: Any, frame: FrameType) -> float | None:
+        def take(reduction: str, loss: Any, first: Any, frame: FrameType | None) -> float | None:
             if not session.calm:
                 return None
             began = clock()
@@ -79,13 +79,11 @@ class Lines:
                     if first.dim():
                         rows = _size(first, 0)
                 # The nearest of the user's; a file that is new is left to the long way.
-                code = frame.f_code
-                while not users.get(code.co_filename, True):
-                    frame = frame.f_back  # type: ignore[assignment]
-                    if frame is None:
-                        return None
-                    code = frame.f_code
-                series, _ = known[reduction][id(code) + frame.f_lasti]
+                while frame is not None and not users.get(frame.f_code.co_filename, True):
+                    frame = frame.f_back
+                if frame is None:
+                    return None
+                series, _ = known[reduction][id(frame.f_code) + frame.f_lasti]
                 # Not loss.item(): the program may have replaced that method by one that counts its calls.
                 value = float(_item(loss))
                 if value == 0.0 or value - value != 0.0:

@@ -99,7 +99,6 @@ class Registry:
     def clear_step(self) -> None:
         self.inputs.clear()
         self.outputs.clear()
-        self.criterion_called = False
 
     def parameter(
         self, parameter: torch.Tensor, name: str = "", owner: object | None = None, registered: bool = True

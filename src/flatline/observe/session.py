@@ -267,11 +267,9 @@ class Session:
     def stop(self) -> None:
         self.flush(force=True)
         self.active = self.calm = False
-        self.calm_until = 0
 
     def abandon(self) -> None:
         """Switches off without writing: for a process that was forked from the watched one."""
         self.active = self.calm = False
-        self.calm_until = 0
         self.limit = None
         self._events.clear()

@@ -77,14 +77,15 @@ class BackwardProbe:
         here = session.spared("backward", session.trains_here, None)
         look, inner, registry = self._structure.look, self._inner.look, self._registry
         optimizers = registry.live_optimizers.known
-        is_compiling, caller = torch.compiler.is_compiling, sys._getframe
+        is_compiling, this_frame = torch.compiler.is_compiling, sys._getframe
 
         def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
             if is_compiling() or not session.active:
                 return original(tensors, *args, **kwargs)
             if get_ident() != session.trainer:
                 here()
-            frame = caller(1)
+            # None where a thread begins with this function.
+            frame = this_frame().f_back
             value = take("", tensors, None, frame)
             if value is not None:
                 session.last_loss = value

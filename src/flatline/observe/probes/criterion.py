@@ -77,7 +77,6 @@ class CriterionProbe:
         self._samples = samples
         # How many calls are running, on all threads together.
         self._running = [0]
-        self._codes: set[CodeType] = set()
         self.captured: Captured | None = None
         self._signatures: dict[str, inspect.Signature] = {}
         self._functions: dict[str, Callable[..., Any]] = {}
@@ -94,9 +93,8 @@ class CriterionProbe:
 
     def _wrapped(self, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
         take, call, refused = self._lines[name].taker("criterion"), self._call, self._refused
-        nested = self._nested
-        session, registry, running = self._session, self._registry, self._running
-        is_compiling, caller, codes = torch.compiler.is_compiling, sys._getframe, self._codes
+        session, registry, running, nested = self._session, self._registry, self._running, self._nested
+        is_compiling, this_frame = torch.compiler.is_compiling, sys._getframe
         self._signatures[name] = inspect.signature(original)
         self._functions[name] = original
 
@@ -112,8 +110,9 @@ class CriterionProbe:
                 raise
             finally:
                 running[0] -= 1
-            frame = caller(1)
-            if running[0] and nested(frame, codes):
+            # None where a thread begins with this function.
+            frame = this_frame().f_back
+            if running[0] and nested(frame, wrapper.__code__):
                 return result
             if args and take(kwargs.get("reduction", "mean"), result, args[0], frame) is not None:
                 registry.criterion_called = True
@@ -121,9 +120,7 @@ class CriterionProbe:
                 call(name, args, kwargs, result, frame)
             return result
 
-        wrapped = unseen(wrapper, original)
-        codes.add(wrapper.__code__)
-        return wrapped
+        return unseen(wrapper, original)
 
     def module_called(self, module: torch.nn.Module, args: Any, result: Any) -> None:
         """A top-level module without parameters was called: a criterion when it gives a scalar with a gradient."""
@@ -173,7 +170,7 @@ class CriterionProbe:
         if name == "ctc_loss":
             options["input_lengths"] = _small_list(arguments.get("input_lengths"))
             options["target_lengths"] = _small_list(arguments.get("target_lengths"))
-        module = local_values(frame).get("self") if frame.f_code.co_name == "forward" else None
+        module = local_values(frame).get("self") if frame is not None and frame.f_code.co_name == "forward" else None
         built = self._registry.built.get(module) if isinstance(module, torch.nn.Module) else None
         self._measure(seen, name, tensors[0], target, result, options, built, [])
 
@@ -299,10 +296,10 @@ class CriterionProbe:
         self._samples.targets(seen.tick, input, target, seen.training)
 
 
-def _within(frame: FrameType | None, codes: set[CodeType]) -> bool:
-    """Whether one of these functions is being executed where that frame stands, or further out."""
+def _within(frame: FrameType | None, code: CodeType) -> bool:
+    """Whether a function of that code, which all wrappers of criteria have, is executed at that frame or further out."""
     while frame is not None:
-        if frame.f_code in codes:
+        if frame.f_code == code:
             return True
         frame = frame.f_back
     return False
